@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ * cpu.h - the CPU port: the only way guest software (models/os) touches guest memory.
+ *
+ * Models:      one simulated x86-32 CPU as seen by a program written in C: loads, stores, LOCKed
+ *              read-modify-writes, straight-line instructions, spinlocks, interrupt masking.
+ * Not modelled here: what a reference costs. That is the business of the port behind `ops`:
+ *              null   (ops == NULL) functional only: no time, no counters; for fidelity and speed;
+ *              record (cpu_record.c) appends every reference to a list; for unit tests;
+ *              timed  (sim/top + models/{mmu,cache,bus,dram}) TLB, caches, coherence, bus, DRAM; may
+ *                     block inside a callback (SC_THREAD wait), so other CPUs run meanwhile.
+ * Functional:  guest memory appears in a 4 GiB-aligned 4 GiB host window; host address =
+ *              window + guest virtual address. Values are read and written at the completion of the
+ *              reference, i.e. after the callback returned.
+ * Fast path:   `hot` is a small direct-mapped filter of virtual lines whose reference is certain to be a
+ *              hit that changes no replacement or coherence state (most recently used line of its set in
+ *              L1, most recently used TLB entry of its set, permission held). Only the timed port fills
+ *              it, and it must drop an entry before any of those facts ends. A filtered hit only adds
+ *              to local_cycles and hot_hits. line_shift is log2 of the L1 data line.
+ * Invariants:  local_cycles never decreases; ops == NULL implies no counter changes.
+ * Units:       bytes, core cycles.
+ */
+#ifndef KM_CPU_CPU_H
+#define KM_CPU_CPU_H
+
+#include "models/base/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum km_ref_kind {
+    KM_REF_LOAD,
+    KM_REF_STORE,
+    KM_REF_RMW, /* LOCKed: one indivisible load and store */
+    KM_REF_NR,
+};
+
+/* A code site: one function of the simulated kernel (its text range drives the I-side). */
+struct km_site {
+    const char *name;
+    km_vaddr text_va;    /* first byte of its code                                   */
+    uint32_t text_bytes; /* code bytes fetched in a ring as instructions are charged */
+};
+
+struct km_cpu;
+
+struct km_cpu_ops {
+    const char *name;
+    /* A data reference of `bytes` at va; may block. Large ranges (memset, copies) are one call with
+     * the total size: the port splits them into word references. */
+    void (*ref)(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind);
+    /* `insns` instructions of one site: fetches and ALU cycles; never blocks on data. */
+    void (*exec)(struct km_cpu *cpu, const struct km_site *site, uint32_t insns);
+    /* Busy-wait step of a spinlock: called with the lock still held elsewhere; must let time pass. */
+    void (*relax)(struct km_cpu *cpu);
+    /* Invalidate the translation of one page on this CPU. */
+    void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
+};
+
+#define KM_HOT_LINES 256u
+
+struct km_hot_line {
+    uint32_t vline; /* va >> line_shift; UINT32_MAX = empty            */
+    uint32_t kinds; /* bit mask of 1 << enum km_ref_kind that may pass */
+};
+
+struct km_cpu {
+    uint8_t *window; /* host address of guest virtual address 0 */
+    const struct km_cpu_ops *ops;
+    void *ctx;             /* of the port               */
+    unsigned id;           /* 0 .. machine.cpus - 1     */
+    unsigned line_shift;   /* L1 data line, log2 bytes  */
+    uint32_t hit_cycles[KM_REF_NR];
+    uint64_t local_cycles; /* run-ahead clock of this CPU */
+    uint64_t hot_hits[KM_REF_NR];
+    uint64_t insns; /* instructions charged by km_exec (ops != NULL) */
+    struct km_hot_line hot[KM_HOT_LINES];
+};
+
+static inline void km_ref(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind)
+{
+    if (KM_LIKELY(!cpu->ops))
+        return;
+    uint32_t vline = va >> cpu->line_shift;
+    const struct km_hot_line *hot = &cpu->hot[vline % KM_HOT_LINES];
+
+    if (hot->vline == vline && (hot->kinds >> kind & 1u) &&
+        ((va + bytes - 1) >> cpu->line_shift) == vline) {
+        cpu->local_cycles += cpu->hit_cycles[kind];
+        cpu->hot_hits[kind]++;
+        return;
+    }
+    cpu->ops->ref(cpu, va, bytes, kind);
+}
+
+static inline uint32_t km_ld32(struct km_cpu *cpu, km_vaddr va)
+{
+    km_ref(cpu, va, 4, KM_REF_LOAD);
+    return *(const uint32_t *)(cpu->window + va);
+}
+
+static inline void km_st32(struct km_cpu *cpu, km_vaddr va, uint32_t v)
+{
+    km_ref(cpu, va, 4, KM_REF_STORE);
+    *(uint32_t *)(cpu->window + va) = v;
+}
+
+static inline uint8_t km_ld8(struct km_cpu *cpu, km_vaddr va)
+{
+    km_ref(cpu, va, 1, KM_REF_LOAD);
+    return cpu->window[va];
+}
+
+static inline void km_st8(struct km_cpu *cpu, km_vaddr va, uint8_t v)
+{
+    km_ref(cpu, va, 1, KM_REF_STORE);
+    cpu->window[va] = v;
+}
+
+static inline uint16_t km_ld16(struct km_cpu *cpu, km_vaddr va)
+{
+    km_ref(cpu, va, 2, KM_REF_LOAD);
+    return *(const uint16_t *)(cpu->window + va);
+}
+
+static inline void km_st16(struct km_cpu *cpu, km_vaddr va, uint16_t v)
+{
+    km_ref(cpu, va, 2, KM_REF_STORE);
+    *(uint16_t *)(cpu->window + va) = v;
+}
+
+enum km_rmw_op { KM_RMW_ADD, KM_RMW_AND, KM_RMW_OR, KM_RMW_XCHG, KM_RMW_CAS };
+
+/* LOCKed read-modify-write; returns the old value. CAS: stores b if the old value is a. */
+static inline uint32_t km_rmw32(struct km_cpu *cpu, km_vaddr va, enum km_rmw_op op, uint32_t a,
+                                uint32_t b)
+{
+    km_ref(cpu, va, 4, KM_REF_RMW);
+    uint32_t *p = (uint32_t *)(cpu->window + va);
+    uint32_t old = *p;
+
+    switch (op) {
+    case KM_RMW_ADD:
+        *p = old + a;
+        break;
+    case KM_RMW_AND:
+        *p = old & a;
+        break;
+    case KM_RMW_OR:
+        *p = old | a;
+        break;
+    case KM_RMW_XCHG:
+        *p = a;
+        break;
+    case KM_RMW_CAS:
+        if (old == a)
+            *p = b;
+        break;
+    }
+    return old;
+}
+
+/* References of a range without moving data (page zeroing, copies whose contents do not matter). */
+static inline void km_touch(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind)
+{
+    if (cpu->ops)
+        cpu->ops->ref(cpu, va, bytes, kind);
+}
+
+/* Straight-line instructions of one code site. */
+static inline void km_exec(struct km_cpu *cpu, const struct km_site *site, uint32_t insns)
+{
+    if (cpu->ops) {
+        cpu->insns += insns;
+        cpu->ops->exec(cpu, site, insns);
+    }
+}
+
+/* Test-and-set spinlock in one guest word: 0 free, 1 + cpu id of the holder otherwise. */
+void km_lock(struct km_cpu *cpu, km_vaddr lock_va);
+bool km_trylock(struct km_cpu *cpu, km_vaddr lock_va);
+void km_unlock(struct km_cpu *cpu, km_vaddr lock_va);
+
+/* Untimed views for checks, statistics and reports: never from allocator code. */
+static inline uint32_t km_peek32(const uint8_t *window, km_vaddr va)
+{
+    return *(const uint32_t *)(window + va);
+}
+
+/* Null port of CPU `id` over a window. */
+void km_cpu_init_null(struct km_cpu *cpu, unsigned id, uint8_t *window);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * config.h - every option of a run, as one plain struct.
+ *
+ * field.c holds the table (key, type, offset, range, unit, default, help) that parses into it, checks it,
+ * documents it (`kmemsim config reference`) and writes it back (config.resolved.yaml).
+ * Units stand in the names; 0 means "take it from the trace bundle or compute it" where the help says auto.
+ */
+#ifndef KM_CONFIG_CONFIG_H
+#define KM_CONFIG_CONFIG_H
+
+#include "models/base/types.h"
+#include "sim/base/err.h"
+
+#define KM_PATH_MAX 512
+
+enum km_paging { KM_PAGING_AUTO, KM_PAGING_2LEVEL, KM_PAGING_PAE };
+enum km_split { KM_SPLIT_3G1G, KM_SPLIT_2G2G, KM_SPLIT_1G3G };
+enum km_replacement { KM_REPL_FIFO, KM_REPL_LRU, KM_REPL_PLRU, KM_REPL_RANDOM };
+enum km_write_policy { KM_WRITE_BACK, KM_WRITE_THROUGH };
+enum km_dram_scheduler { KM_DRAM_FCFS, KM_DRAM_FRFCFS };
+enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED };
+enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
+enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
+enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
+enum km_workload_type { KM_WL_MEMREF, KM_WL_POINTER_CHASE, KM_WL_REPLAY };
+enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
+enum km_replay_mode { KM_REPLAY_ORACLE, KM_REPLAY_BUDDY, KM_REPLAY_PAGES, KM_REPLAY_OBJECTS };
+enum km_pacing { KM_PACE_TIMESTAMPS, KM_PACE_BACK_TO_BACK };
+enum km_timing { KM_TIMING_FULL, KM_TIMING_OFF };
+
+struct km_cache_config {
+    uint64_t size_bytes; /* 0: level absent */
+    uint32_t ways, line_bytes;
+    enum km_replacement replacement;
+    enum km_write_policy write;
+    bool allocate; /* on a write miss */
+    bool shared;   /* one for all CPUs (l2, l3) */
+    uint32_t latency_cycles; /* load-to-use */
+};
+
+struct km_tlb_config {
+    uint32_t entries_4k, ways_4k;       /* entries 0: absent; ways 0: fully associative */
+    uint32_t entries_large, ways_large; /* 2/4 MiB pages; 0 entries: large pages use the 4k entries */
+    uint32_t miss_cycles;               /* fixed part of a miss besides the walk's references */
+};
+
+struct km_dram_config {
+    char preset[64]; /* file in configs/dram without .yaml */
+    enum km_dram_scheduler scheduler;
+    enum km_dram_page page;
+    bool refresh;
+    char mapping[64]; /* most significant first, e.g. "row:rank:bank:column" */
+    uint32_t queue_read, queue_write;
+    uint64_t clock_hz; /* of the command bus */
+    uint32_t ranks, banks, rows, columns, bus_bytes, burst;
+    uint32_t ncl, ncwl, nrcd, nrp, nras, nrc, nrrd, nfaw, nwr, nwtr, nrtp, nccd, nrtrs, nrfc, nrefi; /* DRAM clocks */
+};
+
+struct km_bus_config {
+    uint64_t clock_hz;
+    uint32_t width_bytes;      /* data bytes per transfer   */
+    uint32_t transfers_per_clock;
+    uint32_t arbitration_clocks, snoop_clocks, frontend_ps_extra; /* request to snoop result; fixed chipset path */
+    uint32_t transfer_clocks_hitm; /* extra clocks of a cache-to-cache transfer */
+};
+
+struct km_machine_config {
+    char name[64];
+    uint32_t cpus; /* 1..8; 0: from the trace */
+    uint64_t ram_bytes; /* 0: from the trace */
+    enum km_paging paging;
+    enum km_split split;
+    uint64_t clock_hz;
+    uint32_t issue_insns_per_cycle_x100; /* instructions per 100 cycles without stalls */
+    uint32_t lock_cycles; /* LOCKed RMW on a line already owned */
+    uint64_t quantum_cycles; /* longest run-ahead of a CPU; results do not depend on it */
+    struct km_cache_config l1i, l1d, l2, l3;
+    struct km_tlb_config itlb, dtlb, stlb;
+    bool tlb_unified; /* itlb section ignored: instructions use dtlb */
+    struct km_bus_config bus;
+    struct km_dram_config dram;
+};
+
+struct km_os_config {
+    enum km_personality_id personality;
+    enum km_slab_kind slab;
+    enum km_tristate thp;         /* transparent huge pages: pcp lists and watermarks depend on them */
+    uint32_t pageblock_order;     /* 0: auto (PAE 9, 2-level 10) */
+    uint32_t struct_page_bytes;   /* 40 with MEMCG and SLUB, 32 without */
+    uint64_t lowmem_limit_bytes;  /* 0: auto, from the trace or MAXMEM */
+    uint32_t min_free_kbytes;     /* 0: auto, B5 formula */
+    uint32_t watermark_scale_factor;
+    uint32_t watermark_boost_factor;
+    bool init_on_alloc;           /* pages and objects are zeroed */
+    bool freelist_random;
+    char e820[KM_PATH_MAX];       /* "auto" or "0x1000-0x9fc00,0x100000-0x3ffda000" */
+};
+
+struct km_workload_config {
+    enum km_workload_type type;
+    char trace[KM_PATH_MAX];
+    enum km_ref_format format;
+    uint32_t mlp, pace_cycles;
+    uint64_t limit_events; /* 0: all */
+    /* pointer-chase */
+    uint64_t chase_max_bytes;
+    uint32_t chase_stride_bytes;
+};
+
+struct km_replay_config {
+    enum km_replay_mode mode;
+    enum km_pacing pacing;
+    bool resync;
+    bool lookahead; /* infer the start state from the trace ahead (start-state) */
+};
+
+struct km_report_config {
+    uint64_t period_ns;
+    bool plots, html, trace_out, vcd;
+};
+
+struct km_config {
+    char name[128];              /* base name of the configuration file without .yaml */
+    char file[KM_PATH_MAX];      /* the configuration file; relative paths inside refer to the working directory, then its folder */
+    struct km_machine_config machine;
+    struct km_os_config os;
+    struct km_workload_config workload;
+    struct km_replay_config replay;
+    enum km_timing timing;
+    struct km_report_config report;
+    uint64_t seed;
+    void *origin; /* provenance of every field, owned by sim/config */
+};
+
+/* Reads file, its extends:, then the overrides ("a.b=c"). All problems are printed through report() (one
+ * call each, file:line:col: message); returns KM_OK or KM_E_USAGE. */
+int km_config_load(struct km_config *out, const char *file, const char *const *sets, size_t nr_sets,
+                   void (*report)(void *ctx, const struct km_err *err), void *ctx);
+void km_config_release(struct km_config *cfg);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * report.h - everything a run leaves behind: DIR/{summary.json,*.csv,proc/,plots/,report.html}.
+ *
+ * A run opens the report, feeds it while it goes, and finishes it. Files are written into DIR as they grow;
+ * summary.json comes last, by rename, with "complete": true only if the run was not interrupted. Write
+ * errors (full disk) are remembered and returned by km_report_finish.
+ */
+#ifndef KM_REPORT_REPORT_H
+#define KM_REPORT_REPORT_H
+
+#include "sim/base/err.h"
+#include "sim/base/hw_stats.h"
+#include "sim/config/config.h"
+
+struct km_report;
+
+/* Creates dir (and parents). An existing non-empty dir is refused unless force, which removes only files
+ * that a run writes. */
+int km_report_open(struct km_report **out, const char *dir, const struct km_config *cfg, bool force,
+                   struct km_err *err);
+
+/* Simulated /proc/buddyinfo line: blocks per order. Call at every sample period and every truth sample. */
+void km_report_buddyinfo(struct km_report *r, uint64_t time_ns, int node, const char *zone,
+                         const uint64_t sim[KM_NR_ORDERS]);
+/* A truth sample: what the real kernel had at this point of the trace. `scored`: it counts in the skill
+ * (a sample that can be compared); the first one per zone is the "stays as at the start" reference. */
+void km_report_truth(struct km_report *r, uint64_t time_ns, int node, const char *zone,
+                     const uint64_t sim[KM_NR_ORDERS], const uint64_t real[KM_NR_ORDERS]);
+
+struct km_frag_sample {
+    uint64_t time_ns;
+    const char *zone;
+    uint64_t nr_free[KM_NR_ORDERS]; /* indexes are computed from these (kernel-behaviour I2, I3) */
+    double internal_pct;            /* kmalloc/slab internal fragmentation, live; <0 unknown */
+    int64_t mixed_pageblocks;       /* <0 unknown */
+};
+void km_report_fragmentation(struct km_report *r, const struct km_frag_sample *s);
+
+/* One call of an allocator API took `cycles` on `cpu`. api is a string literal (kmalloc, kfree, page_alloc ...). */
+void km_report_latency(struct km_report *r, const char *api, unsigned cpu, uint64_t cycles);
+
+/* A notable event (events.csv): kind is a literal such as "extfrag", "kswapd_wake", "alloc_failure". */
+__attribute__((format(printf, 5, 6))) void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu,
+                                                           const char *kind, const char *fmt, ...);
+
+/* Running totals per call site; site is copied at its first use. freed_remote: freed on another CPU. */
+struct km_callsite_totals {
+    uint64_t allocs, frees, frees_remote, bytes_requested, bytes_allocated, cycles;
+};
+void km_report_callsite(struct km_report *r, const char *site, const struct km_callsite_totals *totals);
+
+/* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
+void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);
+
+/* Agreement counters and rates that only the workload knows. Unused members stay 0. */
+struct km_run_summary {
+    bool complete;
+    uint64_t events;         /* trace events read                    */
+    uint64_t events_applied; /* that drove the model                 */
+    struct {
+        const char *reason;
+        uint64_t count;
+    } skipped[24];
+    unsigned nr_skipped;
+    uint64_t refs, sim_cycles, sim_ns;
+    double wall_s, read_wall_s;
+    /* truth */
+    uint64_t buddy_events, buddy_agree;
+    uint64_t pfn_events, pfn_agree;
+    uint64_t first_divergence_ns; /* 0: none */
+    char first_divergence[256];   /* what differed, in words */
+    char start_state[128];        /* "kpageflags, look-ahead" | "kpageflags" | "e820 + memblock" | "buddyinfo" ... */
+    bool start_inferred;
+    uint64_t lost_events;
+    struct { /* objects mode against SLABINFO samples and traced slab pages */
+        uint64_t samples, caches;
+        double slabs_median_rel_error, objects_median_rel_error;
+        uint64_t slab_pages_traced, slab_pages_model;
+    } objects;
+    char trace[512], trace_format[32], kernel[256];
+};
+
+/* Writes the rest, draws plots (gnuplot, if wanted and installed) and report.html. hw may be NULL. */
+int km_report_finish(struct km_report *r, const struct km_run_summary *sum, const struct km_hw_stats *hw,
+                     struct km_err *err);
+/* Skill of a zone so far: 1 - err/err_of_staying_put; false if it has no samples. */
+bool km_report_skill(const struct km_report *r, const char *zone, double *skill, uint64_t *samples);
+void km_report_close(struct km_report *r); /* frees; without finish the run counts as interrupted */
+
+/* `kmemsim plot DIR`: redraw from the files of a finished run. */
+int km_report_redraw(const char *dir, struct km_err *err);
+/* `kmemsim compare DIR DIR...` */
+int km_report_compare(const char *const *dirs, unsigned nr_dirs, const char *out_html, struct km_err *err);
+
+#endif
