@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * layout.h - where the fields of the kernel's structures stand in guest memory (x86-32, Linux 6.1).
+ *
+ * Sizes and order follow the 686-pae build (32-bit pointers, struct page of 40 bytes with MEMCG, hot zone
+ * fields and free areas on cache lines of their own), so that lines are shared and missed as there.
+ * Offsets in bytes. A list_head is two words: next, prev.
+ */
+#ifndef KM_OS_LAYOUT_H
+#define KM_OS_LAYOUT_H
+
+/* struct page (stride: km_os_params.struct_page_bytes) */
+enum {
+    KM_PAGE_FLAGS = 0,
+    KM_PAGE_LRU = 4,      /* list_head: free list, per-CPU list, LRU            */
+    KM_PAGE_MAPPING = 12, /* address_space of a used page                       */
+    KM_PAGE_INDEX = 16,   /* per-CPU lists: remembered migratetype              */
+    KM_PAGE_PRIVATE = 20, /* order of a free block                              */
+    KM_PAGE_TYPE = 24,    /* _mapcount / page_type                              */
+    KM_PAGE_REFCOUNT = 28,
+    KM_PAGE_MEMCG = 32,
+    /* struct slab overlays struct page */
+    KM_SLAB_LIST = 4, /* slab_list, or next + slabs on a cpu-partial list */
+    KM_SLAB_NEXT = 4,
+    KM_SLAB_SLABS = 8,
+    KM_SLAB_CACHE = 12,
+    KM_SLAB_FREELIST = 16,
+    KM_SLAB_COUNTERS = 20, /* inuse:16, objects:15, frozen:1 */
+    /* compound tails */
+    KM_PAGE_COMPOUND_HEAD = 4, /* tail pages: head address | 1 */
+    KM_PAGE_COMPOUND_ORDER = 9, /* of the first tail page, one byte (above head | 1) */
+};
+
+/* page->flags */
+enum {
+    KM_PG_LRU = 1u << 4, /* on an LRU list: counts as movable occupancy */
+    KM_PG_SLAB = 1u << 9,
+    KM_PG_RESERVED = 1u << 13,
+    KM_PG_HEAD = 1u << 16,
+    KM_PG_ZONE_SHIFT = 30, /* dmesg "Node/Zone ID: 32 -> 30" */
+};
+
+/* page->page_type values */
+#define KM_PAGE_TYPE_NONE 0xffffffffu
+#define KM_PAGE_TYPE_BUDDY 0xffffff7fu
+
+/* struct free_area: one list per migratetype, then the block count */
+enum {
+    KM_FREE_AREA_LISTS = 0,
+    KM_FREE_AREA_NR_FREE = 40, /* 5 lists of 8 bytes */
+    KM_FREE_AREA_BYTES = 44,
+};
+
+/* struct zone */
+enum {
+    KM_ZONE_WATERMARK = 0, /* min, low, high, promo */
+    KM_ZONE_BOOST = 16,
+    KM_ZONE_NR_HIGHATOMIC = 20,
+    KM_ZONE_LOWMEM_RESERVE = 24, /* 4 words */
+    KM_ZONE_PGDAT = 40,
+    KM_ZONE_PAGESETS = 44,
+    KM_ZONE_PAGEBLOCK_FLAGS = 56,
+    KM_ZONE_START_PFN = 60,
+    KM_ZONE_MANAGED = 64,
+    KM_ZONE_SPANNED = 68,
+    KM_ZONE_PRESENT = 72,
+    KM_ZONE_FLAGS = 76, /* bit 0: boosted, kswapd wanted */
+    KM_ZONE_FREE_AREA = 128,
+    KM_ZONE_LOCK = 128 + 11 * 44 + 4,
+    KM_ZONE_NR_FREE_PAGES = 640, /* vm_stat[NR_FREE_PAGES] */
+    KM_ZONE_BYTES = 768,
+};
+
+/* struct per_cpu_pages */
+enum {
+    KM_PCP_LOCK = 0,
+    KM_PCP_COUNT = 4,
+    KM_PCP_HIGH = 8,
+    KM_PCP_BATCH = 12,
+    KM_PCP_FREE_FACTOR = 16,
+    KM_PCP_LISTS = 20, /* 12 lists, or 14 with THP */
+    KM_PCP_BYTES = 192, /* rounded up to whole lines: never shared between CPUs */
+};
+
+#endif

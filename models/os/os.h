@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * os.h - one simulated kernel: what is fixed at boot (host memory) and where its structures live (guest).
+ *
+ * Everything that changes while allocators run lives in guest memory and is reached through the CPU port.
+ * Host memory holds what the compiler or the boot code would have folded into constants, configuration,
+ * the tracepoint hook and statistics.
+ * Units: PFN = page frame number; _va guest virtual, _pa guest physical bytes.
+ */
+#ifndef KM_OS_OS_H
+#define KM_OS_OS_H
+
+#include "models/base/types.h"
+#include "models/cpu/cpu.h"
+#include "models/os/gfp.h"
+#include "models/os/layout.h"
+#include "models/os/personality.h"
+
+struct km_os_params {
+    const struct km_personality *personality;
+    unsigned cpus;
+    km_vaddr page_offset;  /* 0xC0000000 */
+    km_pfn max_pfn;        /* end of RAM */
+    km_pfn max_low_pfn;    /* Normal/HighMem border, or max_pfn */
+    unsigned pageblock_order;
+    unsigned struct_page_bytes;
+    bool thp;             /* per-CPU lists also for pageblock_order; min_free_kbytes raised */
+    bool init_on_alloc;   /* zero every page and object at allocation */
+    bool freelist_random; /* SLAB_FREELIST_RANDOM */
+    uint32_t min_free_kbytes; /* 0: formula */
+    uint32_t watermark_scale_factor, watermark_boost_factor;
+    uint64_t seed;
+    km_paddr static_pa; /* kernel bss: room for KM_OS_STATIC_BYTES */
+};
+
+#define KM_OS_STATIC_BYTES (64u << 10)
+
+/* Tracepoints of the simulated kernel: what the real one would have recorded. */
+enum km_tp_kind {
+    KM_TP_PAGE_ALLOC,
+    KM_TP_PAGE_FREE,
+    KM_TP_PAGE_FREE_BATCHED,
+    KM_TP_ZONE_LOCKED,
+    KM_TP_PCPU_DRAIN,
+    KM_TP_EXTFRAG,
+    KM_TP_WAKEUP_KSWAPD,
+    KM_TP_KMALLOC,
+    KM_TP_KMEM_CACHE_ALLOC,
+    KM_TP_KFREE,
+    KM_TP_KMEM_CACHE_FREE,
+};
+
+struct km_tp {
+    enum km_tp_kind kind;
+    km_pfn pfn; /* KM_PFN_NONE: failed */
+    uint8_t order, fallback_order;
+    uint8_t migratetype, fallback_migratetype;
+    bool flag; /* percpu_refill, change_ownership, accounted */
+    uint32_t gfp;
+    km_vaddr ptr;
+    uint32_t bytes_req, bytes_alloc;
+    const char *name; /* cache */
+};
+
+struct km_tracer {
+    void (*emit)(void *ctx, const struct km_cpu *cpu, const struct km_tp *tp); /* NULL: off */
+    void *ctx;
+};
+
+struct km_zone {
+    const char *name; /* "DMA" ... */
+    km_vaddr va;      /* struct zone in guest memory */
+    km_vaddr pcp_va[KM_MAX_CPUS];
+    km_vaddr pageblock_flags_va;     /* one byte per pageblock: its migratetype */
+    km_pfn start_pfn, end_pfn;       /* span; equal: empty */
+    uint32_t present_pages;
+};
+
+struct km_os {
+    struct km_os_params p;
+    struct km_zone zone[KM_NR_ZONES];
+    km_vaddr mem_map_va; /* struct page of frame mem_map_pfn */
+    km_pfn mem_map_pfn;
+    km_pfn mem_map_end;
+    km_vaddr static_va, static_end_va; /* bump-allocated kernel bss */
+    bool mobility_grouping;
+    bool pagesets_live; /* false: boot pagesets (high 0, batch 1) */
+    struct km_tracer tracer;
+    struct km_slab_layer *slab; /* NULL until the slab layer is up */
+};
+
+static inline km_vaddr km_page_va(const struct km_os *os, km_pfn pfn) /* struct page */
+{
+    return os->mem_map_va + (pfn - os->mem_map_pfn) * os->p.struct_page_bytes;
+}
+
+static inline km_pfn km_page_pfn(const struct km_os *os, km_vaddr page_va)
+{
+    return os->mem_map_pfn + (page_va - os->mem_map_va) / os->p.struct_page_bytes;
+}
+
+/* Linear address of a low-memory frame and back. */
+static inline km_vaddr km_pfn_to_va(const struct km_os *os, km_pfn pfn)
+{
+    return os->p.page_offset + (pfn << KM_PAGE_SHIFT);
+}
+
+static inline km_pfn km_va_to_pfn(const struct km_os *os, km_vaddr va)
+{
+    return (va - os->p.page_offset) >> KM_PAGE_SHIFT;
+}
+
+static inline bool km_pfn_is_low(const struct km_os *os, km_pfn pfn)
+{
+    return pfn < os->p.max_low_pfn;
+}
+
+/* Zone of a frame; KM_NR_ZONES if it lies in none. */
+static inline enum km_zone_id km_pfn_zone(const struct km_os *os, km_pfn pfn)
+{
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        if (pfn >= os->zone[z].start_pfn && pfn < os->zone[z].end_pfn)
+            return (enum km_zone_id)z;
+    return KM_NR_ZONES;
+}
+
+static inline void km_trace_tp(const struct km_os *os, const struct km_cpu *cpu, const struct km_tp *tp)
+{
+    if (os->tracer.emit)
+        os->tracer.emit(os->tracer.ctx, cpu, tp);
+}
+
+/* Room in the kernel's bss (never freed); bug if exhausted. */
+km_vaddr km_os_static_alloc(struct km_os *os, uint32_t bytes, uint32_t align);
+
+#endif

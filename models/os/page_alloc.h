@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * page_alloc.h - the page allocator's interface (get_page_from_freelist and what callers use).
+ *
+ * PFNs in, PFNs out; KM_PFN_NONE is a failed allocation (an ordinary result).
+ */
+#ifndef KM_OS_PAGE_ALLOC_H
+#define KM_OS_PAGE_ALLOC_H
+
+#include "models/os/os.h"
+
+/* __alloc_pages: zone and migratetype from gfp, watermarks, per-CPU lists, buddy, fallback. */
+km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order);
+/* __free_pages of a block whose last reference goes away. */
+void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
+/* __alloc_pages_bulk: order-0 pages straight from the per-CPU list, untraced; returns how many. */
+unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr, km_pfn *out);
+/* free_unref_page_list: batched order-0 frees (traced twice, as the kernel does). */
+void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *pfn, unsigned nr);
+
+#endif
