@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * hw_json.c - the machine's counters as objects of summary.json. Without timing they are empty objects.
+ */
+#include "sim/report/report_int.h"
+
+static void set_u64(json_t *o, const char *key, uint64_t v)
+{
+    json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static json_t *level_json(const struct km_cache_stats *s)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "reads", s->reads);
+    set_u64(o, "writes", s->writes);
+    set_u64(o, "read_misses", s->read_misses);
+    set_u64(o, "write_misses", s->write_misses);
+    set_u64(o, "writebacks", s->writebacks);
+    set_u64(o, "snoop_hits", s->snoop_hits);
+    set_u64(o, "invalidations", s->invalidations);
+    return o;
+}
+
+json_t *km_hw_cache_json(const struct km_hw_stats *hw)
+{
+    json_t *o = json_object();
+
+    if (!hw || !hw->valid)
+        return o;
+    json_object_set_new(o, "l1i", level_json(&hw->l1i));
+    json_object_set_new(o, "l1d", level_json(&hw->l1d));
+    json_object_set_new(o, "l2", level_json(&hw->l2));
+    json_object_set_new(o, "l3", level_json(&hw->l3));
+    return o;
+}
+
+static json_t *one_tlb_json(const struct km_tlb_stats *s)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "hits", s->hits);
+    set_u64(o, "misses", s->misses);
+    set_u64(o, "walk_refs", s->walk_refs);
+    set_u64(o, "flushes", s->flushes);
+    return o;
+}
+
+json_t *km_hw_tlb_json(const struct km_hw_stats *hw)
+{
+    json_t *o = json_object();
+
+    if (!hw || !hw->valid)
+        return o;
+    json_object_set_new(o, "itlb", one_tlb_json(&hw->itlb));
+    json_object_set_new(o, "dtlb", one_tlb_json(&hw->dtlb));
+    json_object_set_new(o, "stlb", one_tlb_json(&hw->stlb));
+    return o;
+}
+
+json_t *km_hw_bus_json(const struct km_hw_stats *hw)
+{
+    json_t *o = json_object();
+
+    if (!hw || !hw->valid)
+        return o;
+    set_u64(o, "transactions", hw->bus.transactions);
+    set_u64(o, "hitm", hw->bus.hitm);
+    set_u64(o, "invalidates", hw->bus.invalidates);
+    set_u64(o, "busy_cycles", hw->bus.busy_cycles);
+    set_u64(o, "wait_cycles", hw->bus.wait_cycles);
+    return o;
+}
+
+json_t *km_hw_dram_json(const struct km_hw_stats *hw)
+{
+    json_t *o = json_object();
+
+    if (!hw || !hw->valid)
+        return o;
+    const struct km_dram_stats *s = &hw->dram;
+    set_u64(o, "reads", s->reads);
+    set_u64(o, "writes", s->writes);
+    set_u64(o, "end_cycle", s->end_cycle);
+    json_object_set_new(o, "read_latency_mean",
+                        json_real(s->reads ? (double)s->read_latency_sum / (double)s->reads : 0.0));
+    set_u64(o, "read_latency_max", s->read_latency_max);
+    set_u64(o, "row_hits", s->row_hits);
+    set_u64(o, "row_misses", s->row_misses);
+    set_u64(o, "row_conflicts", s->row_conflicts);
+    set_u64(o, "refreshes", s->refreshes);
+    set_u64(o, "bytes", s->bytes);
+    json_object_set_new(o, "bandwidth_bytes_per_cycle",
+                        json_real(s->end_cycle ? (double)s->bytes / (double)s->end_cycle : 0.0));
+    set_u64(o, "audit_violations", s->audit_violations);
+    return o;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * outdir.h - the folder a run writes: creating it, refusing or clearing it, and files that are whole or absent.
+ *
+ * Every file grows under NAME.part and gets its name when it has been written and closed without an error, so
+ * whatever has its proper name is complete. The first error is remembered; later calls stay harmless.
+ */
+#ifndef KM_REPORT_OUTDIR_H
+#define KM_REPORT_OUTDIR_H
+
+#include "sim/base/err.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define KM_OUT_PATH_MAX 4096
+
+struct km_outdir {
+    char path[KM_OUT_PATH_MAX];
+    struct km_err err; /* first failure */
+    bool failed;
+};
+
+struct km_out {
+    FILE *f; /* NULL: could not be opened, or closed */
+    struct km_outdir *dir;
+    char name[64];
+};
+
+/* Makes the folder (and its parents) usable; see km_report_open for `force`. */
+int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err);
+int km_outdir_subdir(struct km_outdir *d, const char *name);
+/* "DIR/name"; false (and an error) if it does not fit. */
+bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name, const char *suffix);
+/* Remembers the first failure; saved_errno 0: not known. Returns KM_E_IO. */
+int km_outdir_fail(struct km_outdir *d, const char *name, int saved_errno);
+
+bool km_out_open(struct km_out *o, struct km_outdir *d, const char *name);
+/* After writing a record: notices a full disk while errno still says why. */
+static inline bool km_out_check(struct km_out *o);
+/* Closes and gives the file its name. */
+int km_out_commit(struct km_out *o);
+/* Closes and leaves NAME.part. */
+void km_out_abandon(struct km_out *o);
+int km_outdir_write_text(struct km_outdir *d, const char *name, const char *text);
+/* Is this a proper name of a file under DIR/proc/? */
+bool km_outdir_known_proc(const char *name);
+
+static inline bool km_out_check(struct km_out *o)
+{
+    if (!o->f)
+        return false;
+    if (!ferror(o->f))
+        return true;
+    km_outdir_fail(o->dir, o->name, -1);
+    return false;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * redraw.h - everything that is made from the files of a run: plots and report.html.
+ */
+#ifndef KM_REPORT_REDRAW_H
+#define KM_REPORT_REDRAW_H
+
+#include "sim/report/outdir.h"
+
+#include <jansson.h>
+
+/* Draws into d from its CSV files and the summary (which need not be on disk yet). */
+int km_redraw_with_summary(struct km_outdir *d, const json_t *summary, bool plots, bool html);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ * summary.c - summary.json: one object with everything worth comparing between runs.
+ *
+ * Keys keep their order. The members whose value depends on the host come last and are listed under
+ * "nondeterministic"; without them the file is byte-identical for the same input.
+ */
+#include "sim/report/report_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define KM_SUMMARY_SCHEMA 1
+
+static void set_u64(json_t *o, const char *key, uint64_t v)
+{
+    json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+    json_t *s = json_string(text);
+
+    /* a name that is no UTF-8 (any file name may be) must not lose the key */
+    json_object_set_new(o, key, s ? s : json_string("(not valid UTF-8)"));
+}
+
+static const char *const personality_names[] = {"linux-2.6", "linux-4.10", "linux-6.1"};
+static const char *const slab_names[] = {"slab", "slob", "slub"};
+static const char *const workload_names[] = {"memref", "pointer-chase", "replay"};
+static const char *const mode_names[] = {"oracle", "buddy", "pages", "objects"};
+static const char *const pacing_names[] = {"timestamps", "back-to-back"};
+
+static json_t *setup_json(const struct km_config *cfg)
+{
+    json_t *o = json_object();
+
+    set_text(o, "machine", cfg->machine.name);
+    set_u64(o, "cpus", cfg->machine.cpus);
+    set_u64(o, "ram_bytes", cfg->machine.ram_bytes);
+    set_u64(o, "clock_hz", cfg->machine.clock_hz);
+    set_text(o, "personality", personality_names[cfg->os.personality]);
+    set_text(o, "slab", slab_names[cfg->os.slab]);
+    set_text(o, "workload", workload_names[cfg->workload.type]);
+    if (cfg->workload.type == KM_WL_REPLAY) {
+        set_text(o, "mode", mode_names[cfg->replay.mode]);
+        set_text(o, "pacing", pacing_names[cfg->replay.pacing]);
+    }
+    set_text(o, "timing", cfg->timing == KM_TIMING_FULL ? "full" : "off");
+    return o;
+}
+
+static json_t *trace_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+
+    set_text(o, "path", sum->trace);
+    set_text(o, "format", sum->trace_format);
+    set_text(o, "kernel", sum->kernel);
+    set_u64(o, "lost_events", sum->lost_events);
+    return o;
+}
+
+static json_t *skipped_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+
+    for (unsigned i = 0; i < sum->nr_skipped; i++)
+        set_u64(o, sum->skipped[i].reason, sum->skipped[i].count);
+    return o;
+}
+
+static double per_second(uint64_t n, double seconds)
+{
+    return seconds > 0 ? (double)n / seconds : 0.0;
+}
+
+static void add_host_dependent(json_t *root, const struct km_run_summary *sum, uint64_t refs)
+{
+    static const char *const names[] = {"wall_s",     "read_wall_s",    "events_per_s",
+                                        "refs_per_s", "peak_rss_bytes", "rates"};
+    double events_per_s = per_second(sum->events, sum->wall_s), refs_per_s = per_second(refs, sum->wall_s);
+    json_t *list = json_array(), *rates = json_object();
+    struct rusage usage = {0};
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(names); i++)
+        json_array_append_new(list, json_string(names[i]));
+    getrusage(RUSAGE_SELF, &usage);
+    json_object_set_new(rates, "events_per_s", json_real(events_per_s));
+    json_object_set_new(rates, "refs_per_s", json_real(refs_per_s));
+    json_object_set_new(rates, "read_events_per_s", json_real(per_second(sum->events, sum->read_wall_s)));
+    json_object_set_new(root, "nondeterministic", list);
+    json_object_set_new(root, "wall_s", json_real(sum->wall_s));
+    json_object_set_new(root, "read_wall_s", json_real(sum->read_wall_s));
+    json_object_set_new(root, "events_per_s", json_real(events_per_s));
+    json_object_set_new(root, "refs_per_s", json_real(refs_per_s));
+    set_u64(root, "peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024u);
+    json_object_set_new(root, "rates", rates);
+}
+
+json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *sum,
+                        const struct km_hw_stats *hw)
+{
+    json_t *root = json_object();
+    uint64_t refs = sum->refs ? sum->refs : hw && hw->valid ? hw->refs : 0;
+
+    set_u64(root, "schema", KM_SUMMARY_SCHEMA);
+    set_text(root, "version", KM_VERSION);
+    set_text(root, "config", r->cfg.name);
+    set_u64(root, "seed", r->cfg.seed);
+    json_object_set_new(root, "complete", json_boolean(sum->complete));
+    json_object_set_new(root, "setup", setup_json(&r->cfg));
+    json_object_set_new(root, "trace", trace_json(sum));
+    set_u64(root, "events", sum->events);
+    set_u64(root, "events_applied", sum->events_applied);
+    json_object_set_new(root, "events_skipped", skipped_json(sum));
+    set_u64(root, "notable_events", r->nr_events);
+    set_u64(root, "refs", refs);
+    set_u64(root, "sim_cycles", sum->sim_cycles);
+    set_u64(root, "sim_ns", sum->sim_ns);
+    json_object_set_new(root, "truth", km_truth_json(&r->truth, sum));
+    json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
+    json_object_set_new(root, "latency", km_latency_json(&r->latency));
+    json_object_set_new(root, "false_sharing", km_false_sharing_json(hw));
+    json_object_set_new(root, "cache", km_hw_cache_json(hw));
+    json_object_set_new(root, "tlb", km_hw_tlb_json(hw));
+    json_object_set_new(root, "bus", km_hw_bus_json(hw));
+    json_object_set_new(root, "dram", km_hw_dram_json(hw));
+    json_object_set_new(root, "dma", json_object());
+    add_host_dependent(root, sum, refs);
+    return root;
+}
+
+int km_summary_write(struct km_outdir *d, json_t *root)
+{
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
+    struct km_out o;
+
+    if (!text)
+        return km_outdir_fail(d, "summary.json", ENOMEM);
+    if (!km_out_open(&o, d, "summary.json")) {
+        free(text);
+        return KM_E_IO;
+    }
+    fprintf(o.f, "%s\n", text);
+    km_out_check(&o);
+    free(text);
+    return km_out_commit(&o);
+}
