@@ -84,6 +84,8 @@ struct km_os {
     km_vaddr static_va, static_end_va; /* bump-allocated kernel bss */
     bool mobility_grouping;
     bool pagesets_live; /* false: boot pagesets (high 0, batch 1) */
+    bool reclaim_succeeds;  /* replay: the traced kernel's reclaim served what fails at MIN here */
+    uint64_t marks_ignored; /* how often that happened */
     struct km_tracer tracer;
     struct km_slab_layer *slab; /* NULL until the slab layer is up */
 };
@@ -121,6 +123,12 @@ static inline enum km_zone_id km_pfn_zone(const struct km_os *os, km_pfn pfn)
         if (pfn >= os->zone[z].start_pfn && pfn < os->zone[z].end_pfn)
             return (enum km_zone_id)z;
     return KM_NR_ZONES;
+}
+
+/* Are blocks of this order kept on per-CPU lists? */
+static inline bool km_pcp_covers(const struct km_os *os, unsigned order)
+{
+    return order <= os->p.personality->pcp_max_order || (os->p.thp && order == os->p.pageblock_order);
 }
 
 static inline void km_trace_tp(const struct km_os *os, const struct km_cpu *cpu, const struct km_tp *tp)

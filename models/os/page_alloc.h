@@ -12,6 +12,8 @@
 km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order);
 /* __free_pages of a block whose last reference goes away. */
 void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
+/* The same, untraced and straight to the tail of the buddy lists (tails of alloc_pages_exact, isolation). */
+void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 /* __alloc_pages_bulk: order-0 pages straight from the per-CPU list, untraced; returns how many. */
 unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr, km_pfn *out);
 /* free_unref_page_list: batched order-0 frees (traced twice, as the kernel does). */

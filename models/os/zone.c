@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * zone.c - zones of x86-32: DMA, Normal, HighMem, (empty) Movable.
+ *
+ * Models:      struct zone in guest memory; 4-bit pageblock descriptors packed eight to a word, one bitmap
+ *              per zone (a block straddling two zones has two types); lowmem_reserve and watermarks as frozen
+ *              at the postcore initcall; the watermark test with its reserves.
+ * Not modelled: per-CPU vmstat differences: nr_free_pages is exact, so a test within +-threshold*CPUs of a
+ *              mark can differ from the kernel's lagging counter.
+ * Invariants:  nr_free_pages = sum over orders and types of blocks * 2^order (checked by km_buddy_check).
+ * Units:       pages; marks are pages, boost is added to each mark.
+ * References:  kernel-behaviour notes A3, B4, B5, B7; Documentation/admin-guide/sysctl/vm.rst.
+ */
+#include "models/os/zone.h"
+
+#include "models/base/bits.h"
+#include "models/base/bug.h"
+
+#include <string.h>
+
+static const struct km_site site_watermark = {"zone_watermark_ok", 0xc1290000u, 224};
+static const struct km_site site_pageblock = {"get_pfnblock_flags_mask", 0xc1290100u, 64};
+
+km_vaddr km_os_static_alloc(struct km_os *os, uint32_t bytes, uint32_t align)
+{
+    km_vaddr va = (km_vaddr)km_align_up(os->static_va, align);
+
+    KM_BUG_ON(va + bytes > os->static_end_va);
+    os->static_va = va + bytes;
+    return va;
+}
+
+void km_zone_init_all(struct km_os *os, struct km_cpu *cpu)
+{
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        struct km_zone *zone = &os->zone[z];
+        km_pfn first = (km_pfn)km_align_down(zone->start_pfn, km_pageblock_pages(os));
+        uint32_t blocks = (zone->end_pfn - first + km_pageblock_pages(os) - 1) >> os->p.pageblock_order;
+
+        zone->va = km_os_static_alloc(os, KM_ZONE_BYTES, 64);
+        zone->pageblock_flags_va = km_os_static_alloc(os, (blocks / 8 + 1) * 4, 64);
+        memset(cpu->window + zone->va, 0, KM_ZONE_BYTES);
+        memset(cpu->window + zone->pageblock_flags_va, 0, (blocks / 8 + 1) * 4);
+        for (unsigned o = 0; o < KM_NR_ORDERS; o++)
+            for (unsigned mt = 0; mt < KM_MT_NR; mt++)
+                km_list_init(cpu, km_free_list_va(zone, o, mt));
+        km_st32(cpu, zone->va + KM_ZONE_START_PFN, zone->start_pfn);
+        km_st32(cpu, zone->va + KM_ZONE_SPANNED, zone->end_pfn - zone->start_pfn);
+        km_st32(cpu, zone->va + KM_ZONE_PRESENT, zone->present_pages);
+        km_st32(cpu, zone->va + KM_ZONE_PAGEBLOCK_FLAGS, zone->pageblock_flags_va);
+    }
+}
+
+static uint32_t pageblock_index(const struct km_os *os, enum km_zone_id z, km_pfn pfn)
+{
+    return (pfn >> os->p.pageblock_order) - (os->zone[z].start_pfn >> os->p.pageblock_order);
+}
+
+enum km_migratetype km_pageblock_type(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn)
+{
+    uint32_t block = pageblock_index(os, z, pfn);
+    uint32_t word = km_ld32(cpu, os->zone[z].pageblock_flags_va + block / 8 * 4);
+
+    km_exec(cpu, &site_pageblock, 12);
+    return (enum km_migratetype)(word >> block % 8 * 4 & 7);
+}
+
+void km_pageblock_set_type(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn,
+                           enum km_migratetype mt)
+{
+    uint32_t block = pageblock_index(os, z, pfn), shift = block % 8 * 4;
+    km_vaddr va = os->zone[z].pageblock_flags_va + block / 8 * 4;
+    uint32_t old = km_ld32(cpu, va);
+
+    if (!os->mobility_grouping && mt < KM_MT_PCP_TYPES)
+        mt = KM_MT_UNMOVABLE;
+    km_rmw32(cpu, va, KM_RMW_CAS, old, (old & ~(7u << shift)) | (uint32_t)mt << shift);
+    km_exec(cpu, &site_pageblock, 16);
+}
+
+static bool has_block(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                      unsigned alloc_flags)
+{
+    const struct km_zone *zone = &os->zone[z];
+
+    for (unsigned o = order; o < KM_NR_ORDERS; o++) {
+        if (!km_ld32(cpu, km_free_area_va(zone, o) + KM_FREE_AREA_NR_FREE))
+            continue;
+        for (unsigned mt = 0; mt < KM_MT_PCP_TYPES; mt++)
+            if (!km_list_empty(cpu, km_free_list_va(zone, o, mt)))
+                return true;
+        if ((alloc_flags & (KM_ALLOC_HIGHATOMIC | KM_ALLOC_OOM)) &&
+            !km_list_empty(cpu, km_free_list_va(zone, o, KM_MT_HIGHATOMIC)))
+            return true;
+    }
+    return false;
+}
+
+bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                          enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags)
+{
+    const km_vaddr va = os->zone[z].va;
+    int64_t free = (int64_t)km_ld32(cpu, va + KM_ZONE_NR_FREE_PAGES) - ((1 << order) - 1);
+    int64_t min = (int64_t)km_ld32(cpu, va + KM_ZONE_WATERMARK + mark * 4u) +
+                  km_ld32(cpu, va + KM_ZONE_BOOST);
+    const unsigned reserves =
+        KM_ALLOC_NON_BLOCK | KM_ALLOC_MIN_RESERVE | KM_ALLOC_HIGHATOMIC | KM_ALLOC_OOM;
+
+    km_exec(cpu, &site_watermark, 24);
+    if (!(alloc_flags & reserves))
+        free -= km_ld32(cpu, va + KM_ZONE_NR_HIGHATOMIC);
+    if (alloc_flags & KM_ALLOC_MIN_RESERVE) {
+        min -= min / 2;
+        if (alloc_flags & KM_ALLOC_NON_BLOCK)
+            min -= min / 4;
+    }
+    if (alloc_flags & KM_ALLOC_OOM)
+        min -= min / 2;
+    if (free <= min + km_ld32(cpu, va + KM_ZONE_LOWMEM_RESERVE + highest_zone * 4u))
+        return false;
+    return order == 0 || has_block(os, cpu, z, order, alloc_flags);
+}
+
+/* Pages a GFP_USER request could take without touching the high marks (B5). */
+static uint64_t lowmem_above_high(struct km_os *os, struct km_cpu *cpu)
+{
+    uint64_t sum = 0;
+
+    for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++) {
+        uint32_t managed = km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+        uint32_t high = km_ld32(cpu, os->zone[z].va + KM_ZONE_WATERMARK + KM_WMARK_HIGH * 4);
+
+        if (managed > high)
+            sum += managed - high;
+    }
+    return sum;
+}
+
+static void setup_lowmem_reserve(struct km_os *os, struct km_cpu *cpu)
+{
+    static const uint32_t ratio[KM_NR_ZONES] = {256, 32, 0, 0};
+
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        uint32_t managed = km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+        uint64_t above = 0;
+
+        for (unsigned j = z + 1; j < KM_NR_ZONES; j++) {
+            above += km_ld32(cpu, os->zone[j].va + KM_ZONE_MANAGED);
+            km_st32(cpu, os->zone[z].va + KM_ZONE_LOWMEM_RESERVE + j * 4,
+                    ratio[z] && managed ? (uint32_t)(above / ratio[z]) : 0);
+        }
+    }
+}
+
+static uint32_t min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
+{
+    uint64_t pages = lowmem_above_high(os, cpu);
+    uint64_t kbytes = km_isqrt(16 * pages * 4);
+
+    if (os->p.min_free_kbytes)
+        return os->p.min_free_kbytes;
+    kbytes = km_min_u64(km_max_u64(kbytes, 128), 262144);
+    if (os->p.thp) { /* khugepaged asks for room to migrate: capped at 5 % of low memory */
+        unsigned zones = 0;
+
+        for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
+            zones += km_zone_populated(&os->zone[z]);
+        uint64_t wanted = (uint64_t)km_pageblock_pages(os) * zones * (2 + 9);
+
+        wanted = km_min_u64(wanted, pages / 20) * 4;
+        kbytes = km_max_u64(kbytes, wanted);
+    }
+    return (uint32_t)kbytes;
+}
+
+void km_zone_set_watermarks(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t min,
+                            uint32_t low, uint32_t high)
+{
+    km_vaddr va = os->zone[z].va + KM_ZONE_WATERMARK;
+
+    km_st32(cpu, va + KM_WMARK_MIN * 4, min);
+    km_st32(cpu, va + KM_WMARK_LOW * 4, low);
+    km_st32(cpu, va + KM_WMARK_HIGH * 4, high);
+    km_st32(cpu, va + KM_WMARK_PROMO * 4, high + (high - low));
+}
+
+void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
+{
+    uint64_t pages_min = min_free_kbytes(os, cpu) / 4, lowmem = 0;
+
+    setup_lowmem_reserve(os, cpu);
+    for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
+        lowmem += km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        uint64_t managed = km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+        uint64_t share = lowmem ? pages_min * managed / lowmem : 0;
+        uint64_t min = z <= KM_ZONE_NORMAL ? share : km_min_u64(km_max_u64(managed / 1024, 32), 128);
+        uint64_t step =
+            km_max_u64(share / 4, managed * os->p.watermark_scale_factor / 10000);
+
+        km_zone_set_watermarks(os, cpu, (enum km_zone_id)z, (uint32_t)min, (uint32_t)(min + step),
+                               (uint32_t)(min + 2 * step));
+    }
+    /* "Mobility grouping" needs enough memory for every type to own pageblocks (B2). */
+    uint64_t beyond_high = 0;
+
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        uint32_t managed = km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+        uint32_t high = km_ld32(cpu, os->zone[z].va + KM_ZONE_WATERMARK + KM_WMARK_HIGH * 4);
+
+        beyond_high += managed > high ? managed - high : 0;
+    }
+    os->mobility_grouping = beyond_high >= (uint64_t)km_pageblock_pages(os) * 4;
+}
