@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * config.h - every option of a run, as one plain struct.
  *
- * field.c holds the table (key, type, offset, range, unit, default, help) that parses into it, checks it,
+ * fields.c holds the table (key, type, offset, range, unit, default, help) that parses into it, checks it,
  * documents it (`kmemsim config reference`) and writes it back (config.resolved.yaml).
  * Units stand in the names; 0 means "take it from the trace bundle or compute it" where the help says auto.
  */
 #ifndef KM_CONFIG_CONFIG_H
 #define KM_CONFIG_CONFIG_H
 
+#include <stdio.h>
+
 #include "models/base/types.h"
 #include "sim/base/err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define KM_PATH_MAX 512
 
@@ -120,7 +126,7 @@ struct km_report_config {
 };
 
 struct km_config {
-    char name[128];              /* base name of the configuration file without .yaml */
+    char name[128];              /* of the run: base name of the configuration file without .yaml unless set */
     char file[KM_PATH_MAX];      /* the configuration file; relative paths inside refer to the working directory, then its folder */
     struct km_machine_config machine;
     struct km_os_config os;
@@ -132,10 +138,37 @@ struct km_config {
     void *origin; /* provenance of every field, owned by sim/config */
 };
 
+/* Every problem is one call with file:line:col and message. err->code is KM_OK for a warning. */
+typedef void km_config_report_fn(void *ctx, const struct km_err *err);
+
 /* Reads file, its extends:, then the overrides ("a.b=c"). All problems are printed through report() (one
- * call each, file:line:col: message); returns KM_OK or KM_E_USAGE. */
+ * call each, file:line:col: message); returns KM_OK or KM_E_USAGE. Release out in both cases. */
 int km_config_load(struct km_config *out, const char *file, const char *const *sets, size_t nr_sets,
-                   void (*report)(void *ctx, const struct km_err *err), void *ctx);
+                   km_config_report_fn *report, void *ctx);
+/* The same for a document in memory; `file` names it in messages and anchors relative paths. */
+int km_config_load_text(struct km_config *out, const char *file, const char *text, size_t len,
+                        const char *const *sets, size_t nr_sets, km_config_report_fn *report,
+                        void *ctx);
+/* Every option at its default. */
+void km_config_defaults(struct km_config *out);
 void km_config_release(struct km_config *cfg);
 
+/* Every option with value, unit, origin and help, as a configuration that loads to the same values. */
+void km_config_dump(FILE *out, const struct km_config *cfg);
+/* The reference page (markdown). */
+void km_config_reference(FILE *out);
+
+/* The i-th allowed word of the option at `path` ("machine.l1d.replacement"); NULL past the end. help may
+ * be NULL. */
+const char *km_config_choice(const char *path, unsigned i, const char **help);
+/* The word that stands for `value` in the option at `path`, "?" if none does. */
+const char *km_config_word(const char *path, int value);
+
+/* Finds a file of configs/ ("machine/atom-n270.yaml"): next to `from_file` (may be NULL), in a configs
+ * folder of it or of a folder above, in $KMEMSIM_CONFIGS, in the source tree kmemsim was built from. */
+bool km_config_find(char *out, size_t size, const char *from_file, const char *entry);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT
+ * fields.c - the table of all options.
+ *
+ * The order of sections and rows is the order of `kmemsim config dump` and of the reference page. A section
+ * comes after the one that contains it. The defaults describe a Pentium-M-like CPU with DDR3-1600K memory
+ * (configs/machine and configs/dram hold real machines, with sources).
+ */
+#include "sim/config/field.h"
+
+#include "sim/config/config.h"
+
+#define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define ROWS(table) .fields = table, .nr_fields = KM_ARRAY_LEN(table)
+
+#define CFG struct km_config
+#define MACHINE struct km_machine_config
+#define CACHE struct km_cache_config
+#define TLB struct km_tlb_config
+#define BUS struct km_bus_config
+#define DRAM struct km_dram_config
+#define OS struct km_os_config
+#define WORKLOAD struct km_workload_config
+#define REPLAY struct km_replay_config
+#define REPORT struct km_report_config
+
+#define KIB 1024ull
+#define MIB (1024ull * KIB)
+#define GIB (1024ull * MIB)
+#define DRAM_CLOCKS .type = KM_FIELD_NUMBER, .max = 100000, .unit = "DRAM clocks"
+
+static const struct km_choice paging_choices[] = {
+    {"auto", KM_PAGING_AUTO, "as the traced kernel; pae for workloads without one"},
+    {"2level", KM_PAGING_2LEVEL, "32-bit entries, 4 MiB large pages, at most 4 GiB"},
+    {"pae", KM_PAGING_PAE, "64-bit entries, 2 MiB large pages, at most 64 GiB"},
+    {0},
+};
+static const struct km_choice split_choices[] = {
+    {"3g1g", KM_SPLIT_3G1G, "kernel from 0xC0000000"},
+    {"2g2g", KM_SPLIT_2G2G, "kernel from 0x80000000"},
+    {"1g3g", KM_SPLIT_1G3G, "kernel from 0x40000000"},
+    {0},
+};
+static const struct km_choice replacement_choices[] = {
+    {"fifo", KM_REPL_FIFO, "oldest fill leaves first"},
+    {"lru", KM_REPL_LRU, "least recently used leaves first"},
+    {"plru", KM_REPL_PLRU, "tree pseudo-LRU: one bit per node; ways a power of two"},
+    {"random", KM_REPL_RANDOM, "seeded pseudo-random"},
+    {0},
+};
+static const struct km_choice write_choices[] = {
+    {"back", KM_WRITE_BACK, "dirty lines are written when they leave"},
+    {"through", KM_WRITE_THROUGH, "every store goes on to the next level"},
+    {0},
+};
+static const struct km_choice scheduler_choices[] = {
+    {"fcfs", KM_DRAM_FCFS, "first come, first served"},
+    {"frfcfs", KM_DRAM_FRFCFS, "row hits first, then first come"},
+    {0},
+};
+static const struct km_choice page_choices[] = {
+    {"closed", KM_DRAM_CLOSED, "rows are closed after their last queued access"},
+    {"open", KM_DRAM_OPEN, "rows stay open until another one is needed"},
+    {0},
+};
+static const struct km_choice personality_choices[] = {
+    {"linux-6.1", KM_LINUX_6_1, "Linux 6.1 (Debian 12)"},
+    {0},
+};
+static const struct km_choice slab_choices[] = {
+    {"slub", KM_SLAB_SLUB, "per-CPU slabs, freelist inside free objects"},
+    {0},
+};
+static const struct km_choice tristate_choices[] = {
+    {"auto", KM_AUTO, 0},
+    {"off", KM_OFF, 0},
+    {"on", KM_ON, 0},
+    {0},
+};
+static const struct km_choice workload_choices[] = {
+    {"memref", KM_WL_MEMREF, "a memory-reference trace drives caches and TLBs, or DRAM alone"},
+    {"pointer-chase", KM_WL_POINTER_CHASE, "dependent loads over growing buffers (lat_mem_rd.csv)"},
+    {"replay", KM_WL_REPLAY, "a captured kernel trace drives the allocator stack"},
+    {0},
+};
+static const struct km_choice format_choices[] = {
+    {"auto", KM_FMT_AUTO, "by content"},
+    {"din", KM_FMT_DIN, "dinero: 0 read, 1 write, 2 fetch, then a hexadecimal address"},
+    {"dram-rw", KM_FMT_DRAM_RW, "one 'R|W hexaddr' per line, straight to the DRAM controller"},
+    {"lackey", KM_FMT_LACKEY, "valgrind --tool=lackey --trace-mem=yes"},
+    {0},
+};
+static const struct km_choice mode_choices[] = {
+    {"buddy", KM_REPLAY_BUDDY, "the trace says what the buddy lists are asked for, the model picks blocks"},
+    {"objects", KM_REPLAY_OBJECTS, "slab events drive slabs, which ask the page allocator themselves"},
+    {"oracle", KM_REPLAY_ORACLE, "buddy events are applied literally"},
+    {"pages", KM_REPLAY_PAGES, "page events drive buddy and per-CPU lists, slab events are ignored"},
+    {0},
+};
+static const struct km_choice pacing_choices[] = {
+    {"back-to-back", KM_PACE_BACK_TO_BACK, "each event as soon as the one before is done"},
+    {"timestamps", KM_PACE_TIMESTAMPS, "no event before its time in the trace"},
+    {0},
+};
+static const struct km_choice timing_choices[] = {
+    {"full", KM_TIMING_FULL, "on the simulated machine"},
+    {"off", KM_TIMING_OFF, "functional only: fast, no cycles"},
+    {0},
+};
+
+static const struct km_field top_fields[] = {
+    {.key = "name", .type = KM_FIELD_STRING, AT(CFG, name), .def = "",
+     .help = "name of the run; empty: the configuration file's name without .yaml"},
+    {.key = "seed", .type = KM_FIELD_NUMBER, AT(CFG, seed), .max = UINT64_MAX, .def = "1",
+     .help = "of everything pseudo-random"},
+    {.key = "timing", .type = KM_FIELD_CHOICE, AT(CFG, timing), .choices = timing_choices,
+     .def = "full", .help = "full: cycles on the simulated machine; off: functional only"},
+};
+
+static const struct km_field machine_fields[] = {
+    {.key = "name", .type = KM_FIELD_STRING, AT(MACHINE, name), .def = "default",
+     .help = "what the machine is called in reports"},
+    {.key = "cpus", .type = KM_FIELD_NUMBER, AT(MACHINE, cpus), .min = 1, .max = KM_MAX_CPUS,
+     .zero_word = "auto", .zero_only_by_word = true, .unit = "CPUs", .def = "auto",
+     .help = "auto: as many as the traced machine; 1 for workloads without a trace"},
+    {.key = "ram", .type = KM_FIELD_SIZE, AT(MACHINE, ram_bytes), .min = 8 * MIB, .max = 64 * GIB,
+     .zero_word = "auto", .zero_only_by_word = true, .def = "auto",
+     .help = "memory; auto: as the traced machine; 1GiB for workloads without a trace"},
+    {.key = "paging", .type = KM_FIELD_CHOICE, AT(MACHINE, paging), .choices = paging_choices,
+     .def = "auto", .help = "page tables; auto: as the traced kernel"},
+    {.key = "split", .type = KM_FIELD_CHOICE, AT(MACHINE, split), .choices = split_choices,
+     .def = "3g1g", .help = "user / kernel address space"},
+    {.key = "clock", .type = KM_FIELD_FREQ, AT(MACHINE, clock_hz), .min = 1000000,
+     .max = 20000000000, .def = "1600MHz", .help = "CPU core clock"},
+    {.key = "insns_per_100_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, issue_insns_per_cycle_x100),
+     .min = 1, .max = 800, .unit = "instructions", .def = "150",
+     .help = "straight-line speed of a CPU that never waits for memory"},
+    {.key = "lock_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, lock_cycles), .max = 10000,
+     .unit = "core cycles", .def = "21",
+     .help = "LOCKed read-modify-write on a line this CPU already owns"},
+    {.key = "quantum_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, quantum_cycles),
+     .max = 1000000000, .unit = "core cycles", .def = "100000",
+     .help = "how far a CPU may be computed ahead; changes speed, never results"},
+    {.key = "tlb_unified", .type = KM_FIELD_BOOL, AT(MACHINE, tlb_unified), .def = "false",
+     .help = "instructions use the dtlb, the itlb section is ignored"},
+};
+
+static const struct km_field cache_fields[] = {
+    {.key = "size", .type = KM_FIELD_SIZE, AT(CACHE, size_bytes), .min = 64, .max = 256 * MIB,
+     .zero_word = "none", .def = "32KiB", .help = "capacity; none: there is no such cache"},
+    {.key = "ways", .type = KM_FIELD_NUMBER, AT(CACHE, ways), .min = 1, .max = 64, .unit = "ways",
+     .def = "8", .help = "associativity; size / (ways * line) must be a power of two"},
+    {.key = "line", .type = KM_FIELD_NUMBER, AT(CACHE, line_bytes), .min = 16, .max = 256,
+     .pow2 = true, .unit = "bytes", .def = "64", .help = "line size"},
+    {.key = "replacement", .type = KM_FIELD_CHOICE, AT(CACHE, replacement),
+     .choices = replacement_choices, .def = "lru", .help = "which line of a set leaves"},
+    {.key = "write", .type = KM_FIELD_CHOICE, AT(CACHE, write), .choices = write_choices,
+     .def = "back", .help = "write-back or write-through"},
+    {.key = "allocate", .type = KM_FIELD_BOOL, AT(CACHE, allocate), .def = "true",
+     .help = "a write miss brings the line in"},
+    {.key = "shared", .type = KM_FIELD_BOOL, AT(CACHE, shared), .def = "false",
+     .help = "one cache for all CPUs instead of one each (l2, l3)"},
+    {.key = "latency", .type = KM_FIELD_NUMBER, AT(CACHE, latency_cycles), .min = 1, .max = 10000,
+     .unit = "core cycles", .def = "3", .help = "load-to-use, from the start of the reference"},
+};
+
+static const struct km_field tlb_fields[] = {
+    {.key = "entries_4k", .type = KM_FIELD_NUMBER, AT(TLB, entries_4k), .min = 1, .max = 16384,
+     .zero_word = "none", .unit = "entries", .def = "128",
+     .help = "entries for 4 KiB pages; none: there is no such TLB"},
+    {.key = "ways_4k", .type = KM_FIELD_NUMBER, AT(TLB, ways_4k), .min = 1, .max = 16384,
+     .zero_word = "full", .unit = "ways", .def = "4", .help = "associativity; full: one set"},
+    {.key = "entries_large", .type = KM_FIELD_NUMBER, AT(TLB, entries_large), .min = 1, .max = 16384,
+     .zero_word = "none", .unit = "entries", .def = "8",
+     .help = "entries for 2/4 MiB pages; none: they use the 4 KiB entries"},
+    {.key = "ways_large", .type = KM_FIELD_NUMBER, AT(TLB, ways_large), .min = 1, .max = 16384,
+     .zero_word = "full", .unit = "ways", .def = "full", .help = "associativity; full: one set"},
+    {.key = "miss_cycles", .type = KM_FIELD_NUMBER, AT(TLB, miss_cycles), .max = 10000,
+     .unit = "core cycles", .def = "3", .help = "of a miss, besides the references of the page walk"},
+};
+
+static const struct km_field bus_fields[] = {
+    {.key = "clock", .type = KM_FIELD_FREQ, AT(BUS, clock_hz), .min = 1000000, .max = 20000000000,
+     .def = "133333333Hz", .help = "bus clock"},
+    {.key = "width", .type = KM_FIELD_NUMBER, AT(BUS, width_bytes), .min = 1, .max = 64,
+     .pow2 = true, .unit = "bytes", .def = "8", .help = "data bytes per transfer"},
+    {.key = "transfers_per_clock", .type = KM_FIELD_NUMBER, AT(BUS, transfers_per_clock), .min = 1,
+     .max = 16, .pow2 = true, .unit = "transfers", .def = "4", .help = "1 single, 2 double, 4 quad"},
+    {.key = "arbitration_clocks", .type = KM_FIELD_NUMBER, AT(BUS, arbitration_clocks), .max = 1000,
+     .unit = "bus clocks", .def = "2", .help = "from request to the address on the bus"},
+    {.key = "snoop_clocks", .type = KM_FIELD_NUMBER, AT(BUS, snoop_clocks), .max = 1000,
+     .unit = "bus clocks", .def = "4", .help = "from the address to the snoop result"},
+    {.key = "hitm_clocks", .type = KM_FIELD_NUMBER, AT(BUS, transfer_clocks_hitm), .max = 1000,
+     .unit = "bus clocks", .def = "4", .help = "extra when a dirty line comes from another cache"},
+    {.key = "chipset", .type = KM_FIELD_PS, AT(BUS, frontend_ps_extra), .max = 1000000,
+     .def = "20ns", .help = "fixed path from the bus to the DRAM controller and back"},
+};
+
+static const struct km_field dram_fields[] = {
+    {.key = "preset", .type = KM_FIELD_STRING, AT(DRAM, preset), .def = "",
+     .help = "device from configs/dram, without .yaml; keys written beside it or later win"},
+    {.key = "scheduler", .type = KM_FIELD_CHOICE, AT(DRAM, scheduler), .choices = scheduler_choices,
+     .def = "frfcfs", .help = "order of requests"},
+    {.key = "page", .type = KM_FIELD_CHOICE, AT(DRAM, page), .choices = page_choices, .def = "open",
+     .help = "row policy"},
+    {.key = "refresh", .type = KM_FIELD_BOOL, AT(DRAM, refresh), .def = "true",
+     .help = "refresh all banks every nREFI"},
+    {.key = "mapping", .type = KM_FIELD_STRING, AT(DRAM, mapping), .def = "row:rank:bank:column",
+     .help = "address bits, most significant first"},
+    {.key = "queue_read", .type = KM_FIELD_NUMBER, AT(DRAM, queue_read), .min = 1, .max = 1024,
+     .unit = "requests", .def = "32", .help = "read queue"},
+    {.key = "queue_write", .type = KM_FIELD_NUMBER, AT(DRAM, queue_write), .min = 1, .max = 1024,
+     .unit = "requests", .def = "32", .help = "write queue"},
+    {.key = "clock", .type = KM_FIELD_FREQ, AT(DRAM, clock_hz), .min = 1000000, .max = 20000000000,
+     .def = "800MHz", .help = "command clock"},
+    {.key = "ranks", .type = KM_FIELD_NUMBER, AT(DRAM, ranks), .min = 1, .max = 16, .pow2 = true,
+     .unit = "ranks", .def = "1", .help = "ranks of the channel"},
+    {.key = "banks", .type = KM_FIELD_NUMBER, AT(DRAM, banks), .min = 1, .max = 64, .pow2 = true,
+     .unit = "banks", .def = "8", .help = "banks of a rank"},
+    {.key = "rows", .type = KM_FIELD_NUMBER, AT(DRAM, rows), .min = 1, .max = 1048576, .pow2 = true,
+     .unit = "rows", .def = "65536", .help = "rows of a bank"},
+    {.key = "columns", .type = KM_FIELD_NUMBER, AT(DRAM, columns), .min = 8, .max = 65536,
+     .pow2 = true, .unit = "columns", .def = "1024", .help = "columns of a row, bus_bytes each"},
+    {.key = "bus_bytes", .type = KM_FIELD_NUMBER, AT(DRAM, bus_bytes), .min = 1, .max = 64,
+     .pow2 = true, .unit = "bytes", .def = "8", .help = "width of the data bus"},
+    {.key = "burst", .type = KM_FIELD_NUMBER, AT(DRAM, burst), .min = 1, .max = 16, .pow2 = true,
+     .unit = "transfers", .def = "8", .help = "burst length; two transfers per clock if nCCD is half of it"},
+    {.key = "ncl", AT(DRAM, ncl), DRAM_CLOCKS, .def = "11", .help = "read command to first data"},
+    {.key = "ncwl", AT(DRAM, ncwl), DRAM_CLOCKS, .def = "8", .help = "write command to first data"},
+    {.key = "nrcd", AT(DRAM, nrcd), DRAM_CLOCKS, .def = "11", .help = "activate to read or write"},
+    {.key = "nrp", AT(DRAM, nrp), DRAM_CLOCKS, .def = "11", .help = "precharge to activate"},
+    {.key = "nras", AT(DRAM, nras), DRAM_CLOCKS, .def = "28", .help = "activate to precharge"},
+    {.key = "nrc", AT(DRAM, nrc), DRAM_CLOCKS, .def = "39", .help = "activate to activate, same bank"},
+    {.key = "nrrd", AT(DRAM, nrrd), DRAM_CLOCKS, .def = "5", .help = "activate to activate, other bank"},
+    {.key = "nfaw", AT(DRAM, nfaw), DRAM_CLOCKS, .def = "24",
+     .help = "window of at most four activates; 0: no such limit"},
+    {.key = "nwr", AT(DRAM, nwr), DRAM_CLOCKS, .def = "12", .help = "end of write data to precharge"},
+    {.key = "nwtr", AT(DRAM, nwtr), DRAM_CLOCKS, .def = "6", .help = "end of write data to read"},
+    {.key = "nrtp", AT(DRAM, nrtp), DRAM_CLOCKS, .def = "6", .help = "read to precharge"},
+    {.key = "nccd", AT(DRAM, nccd), DRAM_CLOCKS, .min = 1, .def = "4",
+     .help = "column command to column command"},
+    {.key = "nrtrs", AT(DRAM, nrtrs), DRAM_CLOCKS, .def = "2", .help = "switch of the rank on the data bus"},
+    {.key = "nrfc", AT(DRAM, nrfc), DRAM_CLOCKS, .def = "208", .help = "length of a refresh"},
+    {.key = "nrefi", AT(DRAM, nrefi), DRAM_CLOCKS, .min = 1, .def = "6240",
+     .help = "interval of refreshes"},
+};
+
+static const struct km_field os_fields[] = {
+    {.key = "personality", .type = KM_FIELD_CHOICE, AT(OS, personality), .choices = personality_choices,
+     .def = "linux-6.1", .help = "whose constants and policies the allocators follow"},
+    {.key = "slab", .type = KM_FIELD_CHOICE, AT(OS, slab), .choices = slab_choices, .def = "slub",
+     .help = "object allocator"},
+    {.key = "thp", .type = KM_FIELD_CHOICE, AT(OS, thp), .choices = tristate_choices, .def = "auto",
+     .help = "transparent huge pages: they change per-CPU lists and watermarks; auto: from the trace"},
+    {.key = "pageblock_order", .type = KM_FIELD_NUMBER, AT(OS, pageblock_order), .min = 1, .max = 10,
+     .zero_word = "auto", .zero_only_by_word = true, .unit = "log2 pages", .def = "auto",
+     .help = "migration type granule; auto: 9 under PAE, 10 without"},
+    {.key = "struct_page_bytes", .type = KM_FIELD_NUMBER, AT(OS, struct_page_bytes), .min = 32,
+     .max = 64, .unit = "bytes", .def = "40", .help = "sizeof(struct page): 40 with MEMCG, 32 without"},
+    {.key = "lowmem_limit", .type = KM_FIELD_SIZE, AT(OS, lowmem_limit_bytes), .min = 8 * MIB,
+     .max = 3 * GIB, .zero_word = "auto", .zero_only_by_word = true, .def = "auto",
+     .help = "end of the linear map; auto: from the trace, else what the split allows"},
+    {.key = "min_free_kbytes", .type = KM_FIELD_NUMBER, AT(OS, min_free_kbytes), .min = 1,
+     .max = 1048576, .zero_word = "auto", .zero_only_by_word = true, .unit = "KiB", .def = "auto",
+     .help = "sets the watermarks; auto: the kernel's formula"},
+    {.key = "watermark_scale_factor", .type = KM_FIELD_NUMBER, AT(OS, watermark_scale_factor), .min = 1,
+     .max = 3000, .unit = "1/10000", .def = "10", .help = "distance between watermarks"},
+    {.key = "watermark_boost_factor", .type = KM_FIELD_NUMBER, AT(OS, watermark_boost_factor),
+     .max = 100000, .unit = "1/10000", .def = "15000", .help = "boost of the high watermark after fallbacks"},
+    {.key = "init_on_alloc", .type = KM_FIELD_BOOL, AT(OS, init_on_alloc), .def = "true",
+     .help = "pages and objects are zeroed when allocated"},
+    {.key = "freelist_random", .type = KM_FIELD_BOOL, AT(OS, freelist_random), .def = "true",
+     .help = "objects of a new slab are linked in random order"},
+    {.key = "e820", .type = KM_FIELD_STRING, AT(OS, e820), .def = "auto",
+     .help = "usable memory, e.g. 0x1000-0x9fc00,0x100000-0x3ffda000; auto: from the trace, else from ram"},
+};
+
+static const struct km_field workload_fields[] = {
+    {.key = "type", .type = KM_FIELD_CHOICE, AT(WORKLOAD, type), .choices = workload_choices,
+     .def = "replay", .help = "what runs"},
+    {.key = "trace", .type = KM_FIELD_PATH, AT(WORKLOAD, trace), .def = "",
+     .help = "capture bundle or trace file; relative to the working directory, else to the configuration "
+             "and the folders above it"},
+    {.key = "format", .type = KM_FIELD_CHOICE, AT(WORKLOAD, format), .choices = format_choices,
+     .def = "auto", .help = "of a memory-reference trace"},
+    {.key = "mlp", .type = KM_FIELD_NUMBER, AT(WORKLOAD, mlp), .min = 1, .max = 1048576,
+     .zero_word = "unlimited", .unit = "reads", .def = "unlimited",
+     .help = "dram-rw: most reads outstanding"},
+    {.key = "pace", .type = KM_FIELD_NUMBER, AT(WORKLOAD, pace_cycles), .max = 1000000000,
+     .unit = "cycles", .def = "0", .help = "dram-rw: request i is not offered before cycle i * pace"},
+    {.key = "limit", .type = KM_FIELD_NUMBER, AT(WORKLOAD, limit_events), .min = 1, .max = UINT64_MAX,
+     .zero_word = "all", .unit = "events", .def = "all", .help = "stop after so many events"},
+    {.key = "chase_max", .type = KM_FIELD_SIZE, AT(WORKLOAD, chase_max_bytes), .min = 1 * KIB,
+     .max = 1 * GIB, .def = "8MiB", .help = "pointer-chase: largest buffer"},
+    {.key = "chase_stride", .type = KM_FIELD_SIZE, AT(WORKLOAD, chase_stride_bytes), .min = 4,
+     .max = 1 * MIB, .def = "64B", .help = "pointer-chase: distance of elements"},
+};
+
+static const struct km_field replay_fields[] = {
+    {.key = "mode", .type = KM_FIELD_CHOICE, AT(REPLAY, mode), .choices = mode_choices, .def = "pages",
+     .help = "how much of the trace is trusted"},
+    {.key = "pacing", .type = KM_FIELD_CHOICE, AT(REPLAY, pacing), .choices = pacing_choices,
+     .def = "timestamps", .help = "when events happen"},
+    {.key = "resync", .type = KM_FIELD_BOOL, AT(REPLAY, resync), .def = "false",
+     .help = "after a truth sample continue from the real state"},
+    {.key = "lookahead", .type = KM_FIELD_BOOL, AT(REPLAY, lookahead), .def = "true",
+     .help = "infer what the start state does not tell from the trace ahead"},
+};
+
+static const struct km_field report_fields[] = {
+    {.key = "period", .type = KM_FIELD_NS, AT(REPORT, period_ns), .min = 1000, .max = 3600000000000,
+     .def = "10ms", .help = "simulated time between samples"},
+    {.key = "plots", .type = KM_FIELD_BOOL, AT(REPORT, plots), .def = "true",
+     .help = "draw plots/*.svg (gnuplot)"},
+    {.key = "html", .type = KM_FIELD_BOOL, AT(REPORT, html), .def = "true", .help = "write report.html"},
+    {.key = "trace_out", .type = KM_FIELD_BOOL, AT(REPORT, trace_out), .def = "false",
+     .help = "write the simulated kernel's own tracepoints, trace.out.txt.gz"},
+    {.key = "vcd", .type = KM_FIELD_BOOL, AT(REPORT, vcd), .def = "false",
+     .help = "write signals of the machine as a waveform"},
+};
+
+static const struct km_default l2_defaults[] = {{"size", "2MiB"}, {"latency", "10"}, {0}};
+static const struct km_default l3_defaults[] = {
+    {"size", "none"}, {"ways", "16"}, {"shared", "true"}, {"latency", "40"}, {0}};
+static const struct km_default itlb_defaults[] = {{"entries_large", "2"}, {0}};
+static const struct km_default stlb_defaults[] = {
+    {"entries_4k", "none"}, {"entries_large", "none"}, {"miss_cycles", "0"}, {0}};
+
+const struct km_section km_sections[] = {
+    {.path = "", ROWS(top_fields), .help = "the run"},
+    {.path = "machine", .offset = offsetof(CFG, machine), ROWS(machine_fields),
+     .help = "the simulated computer"},
+    {.path = "machine.l1i", .offset = offsetof(CFG, machine.l1i), ROWS(cache_fields),
+     .help = "first-level instruction cache of each CPU"},
+    {.path = "machine.l1d", .offset = offsetof(CFG, machine.l1d), ROWS(cache_fields),
+     .help = "first-level data cache of each CPU"},
+    {.path = "machine.l2", .offset = offsetof(CFG, machine.l2), ROWS(cache_fields),
+     .defaults = l2_defaults, .help = "second-level cache"},
+    {.path = "machine.l3", .offset = offsetof(CFG, machine.l3), ROWS(cache_fields),
+     .defaults = l3_defaults, .help = "third-level cache"},
+    {.path = "machine.itlb", .offset = offsetof(CFG, machine.itlb), ROWS(tlb_fields),
+     .defaults = itlb_defaults, .help = "instruction TLB"},
+    {.path = "machine.dtlb", .offset = offsetof(CFG, machine.dtlb), ROWS(tlb_fields),
+     .help = "data TLB"},
+    {.path = "machine.stlb", .offset = offsetof(CFG, machine.stlb), ROWS(tlb_fields),
+     .defaults = stlb_defaults, .help = "second-level TLB"},
+    {.path = "machine.bus", .offset = offsetof(CFG, machine.bus), ROWS(bus_fields),
+     .help = "bus that CPUs and memory share, with snooping"},
+    {.path = "machine.dram", .offset = offsetof(CFG, machine.dram), ROWS(dram_fields),
+     .help = "memory channel; times are in clocks of machine.dram.clock"},
+    {.path = "os", .offset = offsetof(CFG, os), ROWS(os_fields), .help = "the simulated kernel"},
+    {.path = "workload", .offset = offsetof(CFG, workload), ROWS(workload_fields),
+     .help = "what is run"},
+    {.path = "replay", .offset = offsetof(CFG, replay), ROWS(replay_fields),
+     .help = "how a captured trace is replayed"},
+    {.path = "report", .offset = offsetof(CFG, report), ROWS(report_fields),
+     .help = "what a run leaves behind"},
+};
+const size_t km_nr_sections = KM_ARRAY_LEN(km_sections);

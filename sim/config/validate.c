@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * validate.c - what no single option can see: geometry, limits that depend on other options.
+ *
+ * A problem is reported at the option of the group that was written last: most likely the one to change.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/base/bits.h"
+#include "sim/config/origin.h"
+
+#define GIB (1ull << 30)
+
+struct check {
+    const struct km_config *cfg;
+    const struct km_origins *origins;
+    km_config_report_fn *report;
+    void *ctx;
+    unsigned nr_errors;
+};
+
+const struct km_origin *km_origin_find(const struct km_origins *o, const char *path)
+{
+    for (size_t i = 0; i < o->nr; i++)
+        if (strcmp(o->option[i].path, path) == 0)
+            return &o->of[i];
+    return NULL;
+}
+
+/* The one of "section.key" for the keys in a space-separated list that was written last. */
+static const struct km_origin *latest(const struct check *c, const char *section, const char *keys)
+{
+    const struct km_origin *best = NULL;
+    char copy[128], path[96], *save = NULL;
+
+    snprintf(copy, sizeof(copy), "%s", keys);
+    for (char *k = strtok_r(copy, " ", &save); k; k = strtok_r(NULL, " ", &save)) {
+        const struct km_origin *o;
+
+        snprintf(path, sizeof(path), "%s.%s", section, k);
+        o = km_origin_find(c->origins, path);
+        if (o && o->order && (!best || o->order > best->order))
+            best = o;
+    }
+    return best;
+}
+
+static void tell(struct check *c, int code, const char *section, const char *keys, const char *fmt,
+                 va_list ap)
+{
+    const struct km_origin *o = latest(c, section, keys);
+    char text[512];
+    struct km_err err;
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    km_fail(&err, code, o ? o->file : c->cfg->file, o ? o->line : 0, o ? o->col : 0, "%s%s: %s",
+            code == KM_OK ? "warning: " : "", section, text);
+    if (code != KM_OK)
+        c->nr_errors++;
+    if (c->report)
+        c->report(c->ctx, &err);
+}
+
+__attribute__((format(printf, 4, 5))) static void error(struct check *c, const char *section,
+                                                        const char *keys, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    tell(c, KM_E_USAGE, section, keys, fmt, ap);
+    va_end(ap);
+}
+
+__attribute__((format(printf, 4, 5))) static void warning(struct check *c, const char *section,
+                                                          const char *keys, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    tell(c, KM_OK, section, keys, fmt, ap);
+    va_end(ap);
+}
+
+static void check_cache(struct check *c, const char *section, const struct km_cache_config *cache)
+{
+    uint64_t way_bytes = (uint64_t)cache->ways * cache->line_bytes;
+    uint64_t sets;
+
+    if (!cache->size_bytes)
+        return;
+    sets = cache->size_bytes / way_bytes;
+    if (cache->size_bytes % way_bytes || !km_is_pow2(sets))
+        error(c, section, "size ways line",
+              "impossible geometry: %" PRIu64 " bytes / (%u ways * %u bytes) makes %s%" PRIu64
+              " sets (allowed a power of two)",
+              cache->size_bytes, cache->ways, cache->line_bytes,
+              cache->size_bytes % way_bytes ? "not a whole number, about " : "", sets);
+    if (cache->replacement == KM_REPL_PLRU && !km_is_pow2(cache->ways))
+        error(c, section, "ways replacement",
+              "plru needs a power of two of ways, not %u (lru, fifo and random take any)", cache->ways);
+}
+
+static void check_tlb_part(struct check *c, const char *section, const char *keys, uint32_t entries,
+                           uint32_t ways)
+{
+    if (!entries || !ways)
+        return;
+    if (ways > entries || entries % ways || !km_is_pow2(entries / ways))
+        error(c, section, keys,
+              "impossible geometry: %u entries in %u ways make no power of two of sets", entries, ways);
+}
+
+static void check_tlb(struct check *c, const char *section, const struct km_tlb_config *tlb)
+{
+    check_tlb_part(c, section, "entries_4k ways_4k", tlb->entries_4k, tlb->ways_4k);
+    check_tlb_part(c, section, "entries_large ways_large", tlb->entries_large, tlb->ways_large);
+}
+
+static void check_levels(struct check *c)
+{
+    const struct km_machine_config *m = &c->cfg->machine;
+
+    if (m->l2.size_bytes && m->l1d.size_bytes > m->l2.size_bytes)
+        warning(c, "machine.l2", "size", "smaller than machine.l1d (%" PRIu64 " < %" PRIu64 " bytes)",
+                m->l2.size_bytes, m->l1d.size_bytes);
+    if (m->l3.size_bytes && m->l2.size_bytes > m->l3.size_bytes)
+        warning(c, "machine.l3", "size", "smaller than machine.l2 (%" PRIu64 " < %" PRIu64 " bytes)",
+                m->l3.size_bytes, m->l2.size_bytes);
+    if (m->l3.size_bytes && !m->l2.size_bytes)
+        error(c, "machine.l3", "size", "needs a machine.l2 in front of it");
+}
+
+static void check_ram(struct check *c)
+{
+    const struct km_machine_config *m = &c->cfg->machine;
+    const struct km_dram_config *d = &m->dram;
+    uint64_t holds = (uint64_t)d->ranks * d->banks * d->rows * d->columns * d->bus_bytes;
+
+    if (m->ram_bytes % KM_PAGE_BYTES)
+        error(c, "machine", "ram", "ram of %" PRIu64 " bytes is not a whole number of 4 KiB pages",
+              m->ram_bytes);
+    if (m->paging == KM_PAGING_2LEVEL && m->ram_bytes > 4 * GIB)
+        error(c, "machine", "ram paging",
+              "ram of %" PRIu64 " bytes is larger than paging: 2level can address (at most 4GiB; "
+              "paging: pae allows 64GiB)",
+              m->ram_bytes);
+    if (m->ram_bytes > holds)
+        warning(c, "machine.dram", "ranks banks rows columns bus_bytes",
+                "the channel holds %" PRIu64 " MiB, less than machine.ram: addresses wrap around in it",
+                holds >> 20);
+}
+
+/* "row:rank:bank:column": every part once; rank may be left out of a one-rank channel. */
+static void check_mapping(struct check *c)
+{
+    static const char *const part[] = {"row", "rank", "bank", "column"};
+    const struct km_dram_config *d = &c->cfg->machine.dram;
+    unsigned seen[KM_ARRAY_LEN(part)] = {0};
+    bool ok = true;
+    char copy[sizeof(d->mapping)], *save = NULL;
+
+    memcpy(copy, d->mapping, sizeof(copy));
+    for (char *t = strtok_r(copy, ":", &save); t; t = strtok_r(NULL, ":", &save)) {
+        size_t i = 0;
+
+        while (i < KM_ARRAY_LEN(part) && strcmp(t, part[i]) != 0)
+            i++;
+        if (i == KM_ARRAY_LEN(part) || seen[i]++)
+            ok = false;
+    }
+    if (!ok || !seen[0] || !seen[2] || !seen[3] || (!seen[1] && d->ranks > 1))
+        error(c, "machine.dram", "mapping",
+              "mapping '%s' must name row, rank, bank and column once each, as in row:rank:bank:column",
+              d->mapping);
+}
+
+static void check_dram_timing(struct check *c)
+{
+    const struct km_dram_config *d = &c->cfg->machine.dram;
+
+    if (d->nrc < d->nras)
+        error(c, "machine.dram", "nrc nras", "nrc (%u) is shorter than nras (%u)", d->nrc, d->nras);
+    if (d->nras < d->nrcd)
+        error(c, "machine.dram", "nras nrcd", "nras (%u) is shorter than nrcd (%u)", d->nras, d->nrcd);
+    if (d->refresh && d->nrefi <= d->nrfc + d->nrc)
+        error(c, "machine.dram", "nrefi nrfc",
+              "nrefi (%u) leaves no time between refreshes of nrfc (%u)", d->nrefi, d->nrfc);
+}
+
+static void check_workload(struct check *c)
+{
+    const struct km_workload_config *w = &c->cfg->workload;
+
+    if (w->type == KM_WL_POINTER_CHASE &&
+        (w->chase_stride_bytes > w->chase_max_bytes || w->chase_stride_bytes % 4))
+        error(c, "workload", "chase_stride chase_max",
+              "chase_stride must be a multiple of 4 bytes and at most chase_max");
+}
+
+unsigned km_config_validate(const struct km_config *cfg, const struct km_origins *origins,
+                            km_config_report_fn *report, void *ctx)
+{
+    struct check c = {.cfg = cfg, .origins = origins, .report = report, .ctx = ctx};
+    const struct km_machine_config *m = &cfg->machine;
+
+    check_cache(&c, "machine.l1i", &m->l1i);
+    check_cache(&c, "machine.l1d", &m->l1d);
+    check_cache(&c, "machine.l2", &m->l2);
+    check_cache(&c, "machine.l3", &m->l3);
+    check_tlb(&c, "machine.itlb", &m->itlb);
+    check_tlb(&c, "machine.dtlb", &m->dtlb);
+    check_tlb(&c, "machine.stlb", &m->stlb);
+    check_levels(&c);
+    check_ram(&c);
+    check_mapping(&c);
+    check_dram_timing(&c);
+    check_workload(&c);
+    return c.nr_errors;
+}
