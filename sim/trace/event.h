@@ -93,6 +93,7 @@ struct km_event {
         struct {
             uint64_t call_site_addr; /* 0 if the text only has the symbol       */
             uint32_t call_site;      /* interned symbol without offset, or 0    */
+            uint32_t call_site_offset; /* bytes into the symbol                 */
             uint32_t name;           /* interned cache name (kmem_cache_free)   */
             uint64_t ptr;            /* 0: NULL                                 */
             uint32_t bytes_req, bytes_alloc;
@@ -115,7 +116,9 @@ struct km_event {
         } extfrag;
         struct {
             uint64_t base_addr, ptr;
-            uint32_t call_site; /* interned */
+            uint64_t call_site_addr;   /* as in obj */
+            uint32_t call_site;        /* interned  */
+            uint32_t call_site_offset;
             uint32_t size, align, off, bytes_alloc, gfp;
             bool reserved, is_atomic;
         } percpu;

@@ -18,7 +18,7 @@ struct km_trace_info {
     const char *format;      /* name in km_trace_formats[] */
     unsigned cpus;           /* 0: not stated      */
     unsigned long_bits;      /* 32, 64 or 0 (not known yet) */
-    bool hashed_pointers;    /* looks like %p hashing, see km_trace_open */
+    bool hashed_pointers;    /* looks like %p hashing: allocations at odd addresses; known after open */
     uint64_t events;         /* delivered so far   */
     uint64_t lost_events;    /* reported by the tracer so far */
     uint64_t lost_marks;     /* LOST EVENTS lines or records  */
@@ -31,6 +31,8 @@ int km_trace_open(struct km_trace **out, const char *path, struct km_err *err);
 /* 1: *ev filled; 0: end of trace; negative enum km_errno: damaged input (events so far were good). */
 int km_trace_next(struct km_trace *trace, struct km_event *ev, struct km_err *err);
 const struct km_trace_info *km_trace_info(const struct km_trace *trace);
+/* true: KM_EV_OTHER events of binary traces carry their text in text.text, as text formats always do (slow). */
+void km_trace_want_text(struct km_trace *trace, bool want);
 /* Text of an interned string; "" for 0. Valid until close. */
 const char *km_trace_string(const struct km_trace *trace, uint32_t id);
 void km_trace_close(struct km_trace *trace);
