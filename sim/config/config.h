@@ -59,6 +59,7 @@ struct km_dram_config {
     uint32_t queue_read, queue_write;
     uint64_t clock_hz; /* of the command bus */
     uint32_t ranks, banks, rows, columns, bus_bytes, burst;
+    uint32_t data_rate; /* transfers per clock: 1 SDR, 2 DDR */
     uint32_t ncl, ncwl, nrcd, nrp, nras, nrc, nrrd, nfaw, nwr, nwtr, nrtp, nccd, nrtrs, nrfc, nrefi; /* DRAM clocks */
 };
 

@@ -180,6 +180,10 @@ static void check_dram_timing(struct check *c)
 {
     const struct km_dram_config *d = &c->cfg->machine.dram;
 
+    if (d->nccd * d->data_rate < d->burst)
+        error(c, "machine.dram", "nccd burst data_rate",
+              "nccd (%u) is shorter than a burst of %u transfers at %u per clock", d->nccd, d->burst,
+              d->data_rate);
     if (d->nrc < d->nras)
         error(c, "machine.dram", "nrc nras", "nrc (%u) is shorter than nras (%u)", d->nrc, d->nras);
     if (d->nras < d->nrcd)
