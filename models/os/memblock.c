@@ -2,28 +2,28 @@
  * memblock.c - the boot-time memory map and allocator (Linux 6.1, mm/memblock.c).
  *
  * Theory:
- *  1. Each array is a sorted list of disjoint ranges. Adding fills only the gaps between existing ranges,
- *     then equal neighbours that touch are merged; so existing flags and nodes win.
+ *  1. Each array is a sorted list of disjoint ranges. Adding fills only the gaps between existing
+ * ranges, then equal neighbours that touch are merged; so existing flags and nodes win.
  *
  *        existing      [  A  )      [  B  )
  *        add        [                         )
  *        inserted   [1 )       [ 2  )     [ 3 )     then everything equal merges to one range
  *
- *  2. Removing, marking and assigning a node first split regions at both borders ("isolate"), then treat
- *     whole regions.
- *  3. Free memory is memory minus reserved: walk memory regions and the gaps between reserved regions with
- *     two indices, advancing the one that ends first.
- *  4. An allocation is a search over the free ranges from the top (default) or from the bottom, followed
- *     by a reservation of what was found. Page 0 is never handed out, so 0 can mean failure.
- *  5. A full array doubles: the new one is found like any allocation, page-aligned, reserved itself, and
- *     reached through the linear map. The static array is never given back, later ones are.
+ *  2. Removing, marking and assigning a node first split regions at both borders ("isolate"), then
+ * treat whole regions.
+ *  3. Free memory is memory minus reserved: walk memory regions and the gaps between reserved
+ * regions with two indices, advancing the one that ends first.
+ *  4. An allocation is a search over the free ranges from the top (default) or from the bottom,
+ * followed by a reservation of what was found. Page 0 is never handed out, so 0 can mean failure.
+ *  5. A full array doubles: the new one is found like any allocation, page-aligned, reserved
+ * itself, and reached through the linear map. The static array is never given back, later ones are.
  *
  * Guest layout (words; a physical address has one or two): head { bottom_up, current_limit, memory,
- *   reserved }, array head { count, capacity, total_size, regions, name }, region { base, size, flags
+ *   reserved }, array head { count, capacity, total_size, regions, name }, region { base, size,
+ * flags
  *   [, nid] }, as in an i386 build.
- * Quirks kept:  an empty array has count 1 and a region of size 0; trimming leaves total_size as it was;
- *   a cap does not merge the nomap regions it split.
- * Invariants:  see km_memblock_check().
+ * Quirks kept:  an empty array has count 1 and a region of size 0; trimming leaves total_size as it
+ * was; a cap does not merge the nomap regions it split. Invariants:  see km_memblock_check().
  * Units:       bytes of physical address.
  * References:  Linux 6.1 Documentation/core-api/boot-time-mm.rst.
  */
@@ -114,7 +114,8 @@ static void st_paddr(const struct km_memblock *mb, struct km_cpu *cpu, km_vaddr 
         km_st32(cpu, va + 4, (uint32_t)(v >> 32));
 }
 
-static uint32_t ld_count(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind)
+static uint32_t ld_count(const struct km_memblock *mb, struct km_cpu *cpu,
+                         enum km_memblock_kind kind)
 {
     return km_ld32(cpu, count_va(mb, kind));
 }
@@ -127,8 +128,8 @@ static void add_total(const struct km_memblock *mb, struct km_cpu *cpu, enum km_
     st_paddr(mb, cpu, va, ld_paddr(mb, cpu, va) + delta);
 }
 
-static km_vaddr region_va(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                          uint32_t index)
+static km_vaddr region_va(const struct km_memblock *mb, struct km_cpu *cpu,
+                          enum km_memblock_kind kind, uint32_t index)
 {
     return km_ld32(cpu, regions_va(mb, kind)) + index * mb->region_bytes;
 }
@@ -148,7 +149,8 @@ static km_paddr ld_size(const struct km_memblock *mb, struct km_cpu *cpu, km_vad
     return ld_paddr(mb, cpu, region + paddr_bytes(mb));
 }
 
-static void st_size(const struct km_memblock *mb, struct km_cpu *cpu, km_vaddr region, km_paddr size)
+static void st_size(const struct km_memblock *mb, struct km_cpu *cpu, km_vaddr region,
+                    km_paddr size)
 {
     st_paddr(mb, cpu, region + paddr_bytes(mb), size);
 }
@@ -227,7 +229,8 @@ static void init_array(const struct km_memblock *mb, struct km_cpu *cpu, enum km
     make_empty(mb, cpu, kind);
 }
 
-void km_memblock_init(struct km_memblock *mb, struct km_cpu *cpu, const struct km_memblock_params *p)
+void km_memblock_init(struct km_memblock *mb, struct km_cpu *cpu,
+                      const struct km_memblock_params *p)
 {
     KM_BUG_ON(p->nodes == 0 || (p->static_va & 3) || !km_is_pow2(p->line_bytes));
     memset(mb, 0, sizeof(*mb));
@@ -241,8 +244,9 @@ void km_memblock_init(struct km_memblock *mb, struct km_cpu *cpu, const struct k
 }
 
 /* Opens a gap at `index` and fills it; there is room. */
-static void insert_region(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                          uint32_t index, const struct km_memblock_region *r)
+static void insert_region(const struct km_memblock *mb, struct km_cpu *cpu,
+                          enum km_memblock_kind kind, uint32_t index,
+                          const struct km_memblock_region *r)
 {
     uint32_t count = ld_count(mb, cpu, kind);
     km_vaddr va = region_va(mb, cpu, kind, index);
@@ -265,8 +269,8 @@ static void take_out(const struct km_memblock *mb, struct km_cpu *cpu, enum km_m
     km_st32(cpu, count_va(mb, kind), count - 1);
 }
 
-static void delete_region(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                          uint32_t index)
+static void delete_region(const struct km_memblock *mb, struct km_cpu *cpu,
+                          enum km_memblock_kind kind, uint32_t index)
 {
     add_total(mb, cpu, kind, -ld_size(mb, cpu, region_va(mb, cpu, kind, index)));
     if (ld_count(mb, cpu, kind) == 1)
@@ -299,7 +303,8 @@ static void merge_regions(struct km_memblock *mb, struct km_cpu *cpu, enum km_me
     }
 }
 
-static void *linear_host(const struct km_memblock *mb, struct km_cpu *cpu, km_paddr base, km_paddr size)
+static void *linear_host(const struct km_memblock *mb, struct km_cpu *cpu, km_paddr base,
+                         km_paddr size)
 {
     km_paddr room = (1ull << 32) - mb->p.page_offset;
 
@@ -307,7 +312,8 @@ static void *linear_host(const struct km_memblock *mb, struct km_cpu *cpu, km_pa
     return cpu->window + (km_vaddr)(mb->p.page_offset + base);
 }
 
-static void zero_phys(const struct km_memblock *mb, struct km_cpu *cpu, km_paddr base, km_paddr size)
+static void zero_phys(const struct km_memblock *mb, struct km_cpu *cpu, km_paddr base,
+                      km_paddr size)
 {
     void *host = linear_host(mb, cpu, base, size);
 
@@ -325,16 +331,20 @@ static km_paddr find_any(struct km_memblock *mb, struct km_cpu *cpu, km_paddr si
                          km_paddr start, km_paddr end)
 {
     uint32_t flags = search_flags(mb);
-    km_paddr found = km_memblock_find(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE, flags);
+    km_paddr found =
+        km_memblock_find(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE, flags);
 
     if (found || !flags)
         return found;
-    return km_memblock_find(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE, KM_MEMBLOCK_NONE);
+    return km_memblock_find(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE,
+                            KM_MEMBLOCK_NONE);
 }
 
-/* Where the doubled array can go: not into the range [base, base + size) that is about to be reserved. */
-static km_paddr find_array_room(struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                                km_paddr bytes, km_paddr base, km_paddr size)
+/* Where the doubled array can go: not into the range [base, base + size) that is about to be
+ * reserved. */
+static km_paddr find_array_room(struct km_memblock *mb, struct km_cpu *cpu,
+                                enum km_memblock_kind kind, km_paddr bytes, km_paddr base,
+                                km_paddr size)
 {
     km_paddr limit = km_memblock_current_limit(mb, cpu);
     km_paddr found;
@@ -387,8 +397,9 @@ static int make_room(struct km_memblock *mb, struct km_cpu *cpu, enum km_membloc
 /* ---- adding ---- */
 
 /* Gaps of `add` between existing regions: counted, or also filled. */
-static uint32_t fill_gaps(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                          const struct km_memblock_region *add, bool insert)
+static uint32_t fill_gaps(const struct km_memblock *mb, struct km_cpu *cpu,
+                          enum km_memblock_kind kind, const struct km_memblock_region *add,
+                          bool insert)
 {
     struct km_memblock_region gap = *add;
     km_paddr end = add->base + add->size;
@@ -473,8 +484,8 @@ struct index_range {
 };
 
 /* Splits one region in two at `at`, which lies inside it. */
-static void split_region(const struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
-                         uint32_t index, km_paddr at)
+static void split_region(const struct km_memblock *mb, struct km_cpu *cpu,
+                         enum km_memblock_kind kind, uint32_t index, km_paddr at)
 {
     struct km_memblock_region low = ld_region(mb, cpu, kind, index);
     struct km_memblock_region high = low;
@@ -594,7 +605,8 @@ void km_memblock_trim_memory(struct km_memblock *mb, struct km_cpu *cpu, km_padd
     uint32_t index = 0;
 
     KM_BUG_ON(!km_is_pow2(align));
-    while (index < ld_count(mb, cpu, KM_MEMBLOCK_MEMORY) && !is_empty(mb, cpu, KM_MEMBLOCK_MEMORY)) {
+    while (index < ld_count(mb, cpu, KM_MEMBLOCK_MEMORY) &&
+           !is_empty(mb, cpu, KM_MEMBLOCK_MEMORY)) {
         km_vaddr va = region_va(mb, cpu, KM_MEMBLOCK_MEMORY, index);
         km_paddr base = ld_base(mb, cpu, va), size = ld_size(mb, cpu, va);
         km_paddr start = (base + align - 1) & ~(align - 1);
@@ -669,8 +681,8 @@ void km_memblock_cap_memory_range(struct km_memblock *mb, struct km_cpu *cpu, km
 
 /* ---- iteration ---- */
 
-static bool passed_over(const struct km_memblock *mb, const struct km_memblock_region *r, uint32_t nid,
-                        uint32_t flags)
+static bool passed_over(const struct km_memblock *mb, const struct km_memblock_region *r,
+                        uint32_t nid, uint32_t flags)
 {
     if (nid != KM_MEMBLOCK_ANY_NODE && nid != r->nid)
         return true;
@@ -683,7 +695,8 @@ static bool passed_over(const struct km_memblock *mb, const struct km_memblock_r
     return (r->flags & KM_MEMBLOCK_DRIVER_MANAGED) && !(flags & KM_MEMBLOCK_DRIVER_MANAGED);
 }
 
-/* Gap number `gap` of the reserved array: in front of region `gap`, the last one behind all regions. */
+/* Gap number `gap` of the reserved array: in front of region `gap`, the last one behind all
+ * regions. */
 static void ld_gap(const struct km_memblock *mb, struct km_cpu *cpu, uint32_t gap, uint32_t count,
                    km_paddr *start, km_paddr *end)
 {
@@ -704,8 +717,8 @@ static uint64_t make_cursor(uint32_t mem, uint32_t gap)
     return (uint64_t)gap << 32 | mem;
 }
 
-bool km_memblock_next_free(struct km_memblock *mb, struct km_cpu *cpu, uint64_t *cursor, uint32_t nid,
-                           uint32_t flags, km_paddr *start, km_paddr *end)
+bool km_memblock_next_free(struct km_memblock *mb, struct km_cpu *cpu, uint64_t *cursor,
+                           uint32_t nid, uint32_t flags, km_paddr *start, km_paddr *end)
 {
     uint32_t mem = (uint32_t)*cursor, gap = (uint32_t)(*cursor >> 32);
     uint32_t mems = ld_count(mb, cpu, KM_MEMBLOCK_MEMORY);
@@ -744,8 +757,8 @@ bool km_memblock_next_free(struct km_memblock *mb, struct km_cpu *cpu, uint64_t 
     return false;
 }
 
-bool km_memblock_prev_free(struct km_memblock *mb, struct km_cpu *cpu, uint64_t *cursor, uint32_t nid,
-                           uint32_t flags, km_paddr *start, km_paddr *end)
+bool km_memblock_prev_free(struct km_memblock *mb, struct km_cpu *cpu, uint64_t *cursor,
+                           uint32_t nid, uint32_t flags, km_paddr *start, km_paddr *end)
 {
     uint32_t reserved = ld_count(mb, cpu, KM_MEMBLOCK_RESERVED);
     uint32_t mem = (uint32_t)*cursor, gap = (uint32_t)(*cursor >> 32); /* one beyond the next */
@@ -809,8 +822,8 @@ bool km_memblock_next_free_pfn(struct km_memblock *mb, struct km_cpu *cpu, uint6
     return false;
 }
 
-bool km_memblock_next_mem_pfn(struct km_memblock *mb, struct km_cpu *cpu, uint32_t *index, uint32_t nid,
-                              km_pfn *start, km_pfn *end)
+bool km_memblock_next_mem_pfn(struct km_memblock *mb, struct km_cpu *cpu, uint32_t *index,
+                              uint32_t nid, km_pfn *start, km_pfn *end)
 {
     struct km_memblock_region r;
 
@@ -835,7 +848,8 @@ bool km_memblock_get(struct km_memblock *mb, struct km_cpu *cpu, enum km_membloc
 /* ---- allocation ---- */
 
 static km_paddr find_bottom_up(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size,
-                               km_paddr align, km_paddr min, km_paddr max, uint32_t nid, uint32_t flags)
+                               km_paddr align, km_paddr min, km_paddr max, uint32_t nid,
+                               uint32_t flags)
 {
     uint64_t cursor = 0;
     km_paddr start, end;
@@ -852,8 +866,9 @@ static km_paddr find_bottom_up(struct km_memblock *mb, struct km_cpu *cpu, km_pa
     return 0;
 }
 
-static km_paddr find_top_down(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size, km_paddr align,
-                              km_paddr min, km_paddr max, uint32_t nid, uint32_t flags)
+static km_paddr find_top_down(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size,
+                              km_paddr align, km_paddr min, km_paddr max, uint32_t nid,
+                              uint32_t flags)
 {
     uint64_t cursor = KM_MEMBLOCK_LAST;
     km_paddr start, end;
@@ -918,11 +933,12 @@ km_paddr km_memblock_alloc_range_nid(struct km_memblock *mb, struct km_cpu *cpu,
 km_paddr km_memblock_phys_alloc_range(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size,
                                       km_paddr align, km_paddr start, km_paddr end)
 {
-    return km_memblock_alloc_range_nid(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE, false);
+    return km_memblock_alloc_range_nid(mb, cpu, size, align, start, end, KM_MEMBLOCK_ANY_NODE,
+                                       false);
 }
 
-static km_paddr alloc_limited(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size, km_paddr align,
-                              km_paddr min, km_paddr max, uint32_t nid, bool exact)
+static km_paddr alloc_limited(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size,
+                              km_paddr align, km_paddr min, km_paddr max, uint32_t nid, bool exact)
 {
     km_paddr found;
 
@@ -955,7 +971,8 @@ km_paddr km_memblock_alloc_try_nid(struct km_memblock *mb, struct km_cpu *cpu, k
     return found;
 }
 
-km_paddr km_memblock_alloc(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size, km_paddr align)
+km_paddr km_memblock_alloc(struct km_memblock *mb, struct km_cpu *cpu, km_paddr size,
+                           km_paddr align)
 {
     return km_memblock_alloc_try_nid(mb, cpu, size, align, 0, KM_MEMBLOCK_ACCESSIBLE,
                                      KM_MEMBLOCK_ANY_NODE);
