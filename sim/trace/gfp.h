@@ -10,7 +10,8 @@
 
 #include "models/base/types.h"
 
-#define KM_GFP_TEXT_MAX 512
+#define KM_GFP_TEXT_MAX 1024
+#define KM_GFP_ACCOUNT 0x400000u
 
 /* Bits of one name; false if unknown. */
 bool km_gfp_by_name(const char *name, size_t len, uint32_t *bits);

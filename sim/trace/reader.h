@@ -39,7 +39,7 @@ struct km_trace {
     uint32_t pointer_samples, pointer_odd; /* hashed-pointer detection */
 };
 
-extern const struct km_reader_ops km_reader_ftrace, km_reader_tracecmd;
+extern const struct km_reader_ops km_reader_ftrace, km_reader_tracecmd, km_reader_tracedat;
 
 /* Looks at the pointer of an allocation: keeps info.hashed_pointers up to date. */
 void km_trace_judge_pointer(struct km_trace *trace, uint64_t ptr);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * text_fields.c - tables of the fields of every modelled event, and the readers of their values.
+ * text_fields.c - readers of the values of the fields in fields.c.
  *
  * Fields are expected in the order of the table, which is the order 6.1 prints; a field that is not where it
  * is expected is searched in the whole line, so other kernels' orders and extra fields are accepted.
@@ -7,149 +7,10 @@
  * Spellings: kernel-behaviour H2, H3.
  */
 #include "sim/trace/text_fields.h"
+#include "sim/trace/fields.h"
 #include "sim/trace/gfp.h"
 
 #include <string.h>
-
-enum field_kind {
-    F_U64,  /* number               */
-    F_U32,  /* number               */
-    F_I32,  /* number with sign     */
-    F_I16,
-    F_I8,
-    F_U8,
-    F_PTR,  /* hexadecimal, 64 bit  */
-    F_PFN,  /* number, km_pfn       */
-    F_BOOL, /* 0, 1, true, false    */
-    F_GFP,
-    F_SITE, /* symbol+offset or address */
-    F_TEXT, /* interned, up to the next blank; quotes removed */
-    F_SYNC, /* "sync" or "async"    */
-};
-
-struct field {
-    const char *key; /* with the '=' */
-    uint8_t key_len;
-    uint8_t kind; /* enum field_kind */
-    bool needed;
-    uint16_t at; /* offset in struct km_event */
-};
-
-#define FIELD(key, kind, needed, member) \
-    {key "=", sizeof(key "=") - 1, kind, needed, offsetof(struct km_event, member)}
-#define TABLE(name, ...) static const struct field name[] = {__VA_ARGS__, {NULL, 0, 0, false, 0}}
-
-TABLE(f_alloc, FIELD("call_site", F_SITE, true, obj), FIELD("ptr", F_PTR, true, obj.ptr),
-      FIELD("bytes_req", F_U32, true, obj.bytes_req), FIELD("bytes_alloc", F_U32, true, obj.bytes_alloc),
-      FIELD("gfp_flags", F_GFP, true, obj.gfp), FIELD("node", F_I16, false, obj.node),
-      FIELD("accounted", F_BOOL, false, obj.accounted));
-TABLE(f_kfree, FIELD("call_site", F_SITE, true, obj), FIELD("ptr", F_PTR, true, obj.ptr));
-TABLE(f_cache_free, FIELD("call_site", F_SITE, true, obj), FIELD("ptr", F_PTR, true, obj.ptr),
-      FIELD("name", F_TEXT, false, obj.name));
-TABLE(f_page_alloc, FIELD("pfn", F_PFN, true, page.pfn), FIELD("order", F_U8, true, page.order),
-      FIELD("migratetype", F_I8, true, page.migratetype), FIELD("gfp_flags", F_GFP, true, page.gfp));
-TABLE(f_page_free, FIELD("pfn", F_PFN, true, page.pfn), FIELD("order", F_U8, true, page.order));
-TABLE(f_zone_locked, FIELD("pfn", F_PFN, true, page.pfn), FIELD("order", F_U8, true, page.order),
-      FIELD("migratetype", F_I8, true, page.migratetype),
-      FIELD("percpu_refill", F_BOOL, false, page.flag));
-TABLE(f_drain, FIELD("pfn", F_PFN, true, page.pfn), FIELD("order", F_U8, true, page.order),
-      FIELD("migratetype", F_I8, true, page.migratetype));
-TABLE(f_extfrag, FIELD("pfn", F_PFN, true, extfrag.pfn),
-      FIELD("alloc_order", F_U8, true, extfrag.alloc_order),
-      FIELD("fallback_order", F_U8, true, extfrag.fallback_order),
-      FIELD("pageblock_order", F_U8, false, extfrag.pageblock_order),
-      FIELD("alloc_migratetype", F_I8, true, extfrag.alloc_migratetype),
-      FIELD("fallback_migratetype", F_I8, true, extfrag.fallback_migratetype),
-      FIELD("change_ownership", F_BOOL, false, extfrag.change_ownership));
-TABLE(f_percpu_alloc, FIELD("call_site", F_SITE, false, percpu.call_site_addr),
-      FIELD("reserved", F_BOOL, true, percpu.reserved), FIELD("is_atomic", F_BOOL, true, percpu.is_atomic),
-      FIELD("size", F_U32, true, percpu.size), FIELD("align", F_U32, true, percpu.align),
-      FIELD("base_addr", F_PTR, true, percpu.base_addr), FIELD("off", F_U32, true, percpu.off),
-      FIELD("ptr", F_PTR, true, percpu.ptr), FIELD("bytes_alloc", F_U32, false, percpu.bytes_alloc),
-      FIELD("gfp_flags", F_GFP, false, percpu.gfp));
-TABLE(f_percpu_free, FIELD("base_addr", F_PTR, true, percpu.base_addr),
-      FIELD("off", F_U32, true, percpu.off), FIELD("ptr", F_PTR, true, percpu.ptr));
-TABLE(f_percpu_fail, FIELD("reserved", F_BOOL, true, percpu.reserved),
-      FIELD("is_atomic", F_BOOL, true, percpu.is_atomic), FIELD("size", F_U32, true, percpu.size),
-      FIELD("align", F_U32, true, percpu.align));
-TABLE(f_percpu_chunk, FIELD("base_addr", F_PTR, true, percpu.base_addr));
-TABLE(f_kswapd_wake, FIELD("nid", F_I32, true, reclaim.nid), FIELD("order", F_U32, true, reclaim.order));
-TABLE(f_kswapd_sleep, FIELD("nid", F_I32, true, reclaim.nid));
-TABLE(f_wakeup, FIELD("nid", F_I32, true, reclaim.nid), FIELD("order", F_U32, true, reclaim.order),
-      FIELD("gfp_flags", F_GFP, false, reclaim.gfp));
-TABLE(f_direct_begin, FIELD("order", F_U32, true, reclaim.order),
-      FIELD("gfp_flags", F_GFP, true, reclaim.gfp));
-TABLE(f_direct_end, FIELD("nr_reclaimed", F_U32, true, reclaim.nr));
-TABLE(f_compaction, FIELD("zone_start", F_PFN, true, compaction.zone_start),
-      FIELD("migrate_pfn", F_PFN, true, compaction.migrate_pfn),
-      FIELD("free_pfn", F_PFN, true, compaction.free_pfn),
-      FIELD("zone_end", F_PFN, true, compaction.zone_end), FIELD("mode", F_SYNC, true, compaction.sync),
-      FIELD("status", F_TEXT, false, compaction.name));
-TABLE(f_vmalloc_range, FIELD("size", F_U64, true, probe.a), FIELD("align", F_U64, true, probe.b),
-      FIELD("start", F_PTR, true, probe.c), FIELD("end", F_PTR, true, probe.d),
-      FIELD("gfp", F_U32, true, probe.gfp));
-TABLE(f_ptr, FIELD("ptr", F_PTR, true, probe.a));
-TABLE(f_got, FIELD("got", F_U64, true, probe.a));
-TABLE(f_vm_area, FIELD("size", F_U64, true, probe.a), FIELD("flags", F_PTR, true, probe.b));
-TABLE(f_pages_bulk, FIELD("gfp", F_U32, true, probe.gfp), FIELD("nr", F_U64, true, probe.a));
-TABLE(f_slab_bulk, FIELD("cache", F_PTR, true, probe.a), FIELD("gfp", F_U32, true, probe.gfp),
-      FIELD("nr", F_U64, true, probe.b));
-TABLE(f_slab_free_bulk, FIELD("cache", F_PTR, true, bulk.cache), FIELD("nr", F_U32, true, bulk.nr));
-TABLE(f_cache_create, FIELD("name", F_TEXT, true, probe.name), FIELD("size", F_U64, true, probe.a),
-      FIELD("align", F_U64, true, probe.b), FIELD("flags", F_PTR, true, probe.c));
-TABLE(f_split_page, FIELD("page", F_PTR, true, probe.a), FIELD("order", F_U64, true, probe.b));
-TABLE(f_pages_exact, FIELD("size", F_U64, true, probe.a), FIELD("gfp", F_U32, true, probe.gfp));
-TABLE(f_mempool_alloc, FIELD("pool", F_PTR, true, probe.a), FIELD("gfp", F_U32, true, probe.gfp));
-TABLE(f_mempool_free, FIELD("ptr", F_PTR, true, probe.a), FIELD("pool", F_PTR, true, probe.b));
-TABLE(f_page, FIELD("page", F_PTR, true, probe.a));
-TABLE(f_krealloc, FIELD("ptr", F_PTR, true, probe.a), FIELD("size", F_U64, true, probe.b),
-      FIELD("gfp", F_U32, true, probe.gfp));
-
-static const struct field *const fields_of[KM_EV_NR] = {
-    [KM_EV_KMALLOC] = f_alloc,
-    [KM_EV_KMEM_CACHE_ALLOC] = f_alloc,
-    [KM_EV_KFREE] = f_kfree,
-    [KM_EV_KMEM_CACHE_FREE] = f_cache_free,
-    [KM_EV_PAGE_ALLOC] = f_page_alloc,
-    [KM_EV_PAGE_FREE] = f_page_free,
-    [KM_EV_PAGE_FREE_BATCHED] = f_page_free,
-    [KM_EV_PAGE_ALLOC_ZONE_LOCKED] = f_zone_locked,
-    [KM_EV_PAGE_PCPU_DRAIN] = f_drain,
-    [KM_EV_PAGE_ALLOC_EXTFRAG] = f_extfrag,
-    [KM_EV_PERCPU_ALLOC] = f_percpu_alloc,
-    [KM_EV_PERCPU_FREE] = f_percpu_free,
-    [KM_EV_PERCPU_ALLOC_FAIL] = f_percpu_fail,
-    [KM_EV_PERCPU_CREATE_CHUNK] = f_percpu_chunk,
-    [KM_EV_PERCPU_DESTROY_CHUNK] = f_percpu_chunk,
-    [KM_EV_KSWAPD_WAKE] = f_kswapd_wake,
-    [KM_EV_KSWAPD_SLEEP] = f_kswapd_sleep,
-    [KM_EV_WAKEUP_KSWAPD] = f_wakeup,
-    [KM_EV_DIRECT_RECLAIM_BEGIN] = f_direct_begin,
-    [KM_EV_DIRECT_RECLAIM_END] = f_direct_end,
-    [KM_EV_COMPACTION_BEGIN] = f_compaction,
-    [KM_EV_COMPACTION_END] = f_compaction,
-    [KM_EV_VMALLOC_RANGE] = f_vmalloc_range,
-    [KM_EV_VMALLOC_RANGE_RET] = f_ptr,
-    [KM_EV_VFREE] = f_ptr,
-    [KM_EV_VM_AREA] = f_vm_area,
-    [KM_EV_VM_AREA_REMOVE] = f_ptr,
-    [KM_EV_PAGES_BULK] = f_pages_bulk,
-    [KM_EV_PAGES_BULK_RET] = f_got,
-    [KM_EV_SLAB_ALLOC_BULK] = f_slab_bulk,
-    [KM_EV_SLAB_ALLOC_BULK_RET] = f_got,
-    [KM_EV_SLAB_FREE_BULK] = f_slab_free_bulk,
-    [KM_EV_CACHE_CREATE] = f_cache_create,
-    [KM_EV_SPLIT_PAGE] = f_split_page,
-    [KM_EV_PAGES_EXACT] = f_pages_exact,
-    [KM_EV_PAGES_EXACT_RET] = f_ptr,
-    [KM_EV_MEMPOOL_ALLOC] = f_mempool_alloc,
-    [KM_EV_MEMPOOL_FREE] = f_mempool_free,
-    [KM_EV_KMAP_HIGH] = f_page,
-    [KM_EV_KUNMAP_HIGH] = f_page,
-    [KM_EV_KREALLOC] = f_krealloc,
-    [KM_EV_KMAP_LOCAL] = f_page,
-    [KM_EV_KUNMAP_LOCAL] = f_ptr,
-};
 
 static int hex_digit(char c)
 {
@@ -279,41 +140,43 @@ static const char *read_text(struct km_text *text, const char *p, const char *en
     return stop + quoted;
 }
 
-static const char *read_integer(const char *p, enum field_kind kind, void *to)
+static const char *read_integer(const char *p, enum km_field_kind kind, void *to)
 {
     uint64_t value = 0;
 
-    p = kind == F_PTR ? read_pointer(p, &value) : read_number(p, &value);
+    p = kind == KM_F_PTR ? read_pointer(p, &value) : read_number(p, &value);
     if (!p)
         return NULL;
-    if (kind == F_U64 || kind == F_PTR)
+    if (kind == KM_F_U64 || kind == KM_F_PTR)
         *(uint64_t *)to = value;
-    else if (kind == F_U32 || kind == F_I32)
+    else if (kind == KM_F_U32 || kind == KM_F_I32)
         *(uint32_t *)to = (uint32_t)value;
-    else if (kind == F_PFN)
+    else if (kind == KM_F_PFN)
         *(km_pfn *)to = value > UINT32_MAX ? KM_PFN_NONE : (km_pfn)value;
-    else if (kind == F_I16)
+    else if (kind == KM_F_I16)
         *(int16_t *)to = (int16_t)value;
     else
         *(uint8_t *)to = (uint8_t)value;
     return p;
 }
 
-static const char *read_value(struct km_text *text, const struct field *f, const char *p,
+static const char *read_value(struct km_text *text, const struct km_field *f, const char *p,
                               const char *end, struct km_event *ev)
 {
     void *to = (char *)ev + f->at;
 
-    switch ((enum field_kind)f->kind) {
-    case F_BOOL:
+    switch ((enum km_field_kind)f->kind) {
+    case KM_F_BOOL:
         return read_bool(p, to);
-    case F_GFP:
+    case KM_F_GFP:
         return read_gfp(text, p, end, to);
-    case F_SITE:
+    case KM_F_SITE:
         return read_site(text, p, end, ev);
-    case F_TEXT:
+    case KM_F_TEXT:
         return read_text(text, p, end, to);
-    case F_SYNC:
+    case KM_F_SKIP:
+        return word_end(p, end);
+    case KM_F_SYNC:
         *(bool *)to = *p == 's';
         return word_end(p, end);
     default:
@@ -321,7 +184,7 @@ static const char *read_value(struct km_text *text, const struct field *f, const
     }
 }
 
-static const char *find_key(const struct field *f, const char *p, const char *end)
+static const char *find_key(const struct km_field *f, const char *p, const char *end)
 {
     for (; p + f->key_len <= end; p = word_end(p, end) + 1)
         if (memcmp(p, f->key, f->key_len) == 0)
@@ -335,7 +198,7 @@ static void read_bulk_pointers(const char *p, const char *end, struct km_event *
     char key[8] = "p0=";
 
     for (unsigned i = 0; i < KM_BULK_MAX; i++) {
-        struct field f = {key, 3, F_PTR, false, 0};
+        struct km_field f = {key, 3, KM_F_PTR, false, 0};
         uint64_t value;
 
         if (i >= 10) {
@@ -360,7 +223,7 @@ static void read_bulk_pointers(const char *p, const char *end, struct km_event *
 /* "page=00000000 pfn=0x0": the kernel's text of a failed allocation (page frame 0 is never given out). */
 static bool null_page(const char *p, const char *end)
 {
-    struct field f = {"page=", 5, F_PTR, false, 0};
+    struct km_field f = {"page=", 5, KM_F_PTR, false, 0};
     const char *page = find_key(&f, p, end);
     uint64_t value = 1;
 
@@ -407,7 +270,7 @@ static const char *skip_address(const char *p, const char *end, struct km_event 
 
 bool km_text_fields(struct km_text *text, const char *p, const char *end, struct km_event *ev)
 {
-    const struct field *f = fields_of[ev->type];
+    const struct km_field *f = km_fields_of(ev->type);
     const char *first;
 
     if (!f)
@@ -431,6 +294,8 @@ bool km_text_fields(struct km_text *text, const char *p, const char *end, struct
             return false;
         if (value)
             p = value;
+        else if (f->at == offsetof(struct km_event, obj.accounted))
+            ev->obj.accounted = ev->obj.gfp & KM_GFP_ACCOUNT; /* older kernels do not print it */
     }
     finish(text, first, end, ev);
     return true;

@@ -19,11 +19,13 @@
 static const struct km_reader_ops *const readers[] = {
     &km_reader_ftrace,
     &km_reader_tracecmd,
+    &km_reader_tracedat,
 };
 
 const struct km_trace_format *const km_trace_formats[] = {
     &km_reader_ftrace.format,
     &km_reader_tracecmd.format,
+    &km_reader_tracedat.format,
     NULL,
 };
 
