@@ -749,6 +749,31 @@ static void test_full_without_resize(void **state)
     check(&b);
 }
 
+/* Intent: a wide range needs a region for every gap it fills before they can merge; with 100
+ * regions there is no room for another 100, however few remain in the end.
+ *
+ *   before  |.|.|.|. ... |.|      100 regions
+ *   added   [              ]      fills 100 gaps
+ */
+static void test_wide_range_over_many(void **state)
+{
+    struct box b;
+
+    (void)state;
+    box_open(&b, true, 1);
+    km_memblock_add(&b.mb, &b.cpu, 0, 64ull << 20);
+    assert_int_equal(reserve_stripes(&b, 0, 100), 0);
+    assert_int_equal(km_memblock_reserve(&b.mb, &b.cpu, MAP_BASE, 100 * 2048), KM_MEMBLOCK_FULL);
+    assert_int_equal(km_memblock_reserved_size(&b.mb, &b.cpu), 100 * 1024);
+    check(&b);
+    assert_int_equal(km_memblock_reserve(&b.mb, &b.cpu, MAP_BASE, 28 * 2048), 0); /* 128: fits */
+    assert_int_equal(km_memblock_reserved_size(&b.mb, &b.cpu), 128 * 1024);
+    km_memblock_allow_resize(&b.mb);
+    assert_int_equal(km_memblock_reserve(&b.mb, &b.cpu, MAP_BASE, 100 * 2048), 0);
+    assert_int_equal(km_memblock_reserved_size(&b.mb, &b.cpu), 200 * 1024 + 8192);
+    check(&b);
+}
+
 /* Intent: the array moves to twice the room at the top of free memory, page-aligned and reserved,
  * keeps its contents, and the second move gives the first new array back.
  *
@@ -1228,6 +1253,7 @@ int main(void)
         cmocka_unit_test(test_phys_alloc_range_and_limit),
         cmocka_unit_test(test_zeroing),
         cmocka_unit_test(test_full_without_resize),
+        cmocka_unit_test(test_wide_range_over_many),
         cmocka_unit_test(test_doubling),
         cmocka_unit_test(test_doubling_avoids_new_range),
         cmocka_unit_test(test_doubling_memory),
