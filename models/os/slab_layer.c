@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT
+ * slab_layer.c - see slab_layer.h: registry of caches, merging, the calls of kmem_cache_*, memcg vectors.
+ *
+ * Boot order, as in the kernel: the caches kmem_cache_node and kmem_cache (their own control structures stand
+ * in kernel bss), then all kmalloc caches, then the random permutations of the free lists, which are kmalloc
+ * arrays themselves. Caches created later allocate theirs at once.
+ * Invariants:  a used shadow and its struct kmem_cache exist together; shadow number = word KM_KC_INDEX.
+ * References:  kernel-behaviour notes E1, E7, H4.
+ */
+#include "models/os/slab_layer.h"
+
+#include "models/base/bits.h"
+#include "models/base/bug.h"
+#include "models/os/kfn.h"
+#include "models/os/slub.h"
+
+#include <string.h>
+
+#define SITE(n, va, bytes) .site = {.name = n, .text_va = va, .text_bytes = bytes}
+#define STACK_BYTES 256u
+#define LINE_BYTES 32u /* "SLUB: HWalign=32" of the 686-pae kernel on qemu32 and Pentium III */
+
+/* Recorded calls served by the CPU's free list, and n bytes zeroed (rep stosb, one iteration each): kmem_cache_alloc
+ * 116+n instructions, 37 loads, 17+n stores; __kmalloc 164+n, 45, 25+n; kmem_cache_free 88, 27, 10. */
+static const struct km_fn fn_alloc = {SITE("kmem_cache_alloc", 0xc12b77d0, 992), 116, 16, 30};
+static const struct km_fn fn_free = {SITE("kmem_cache_free", 0xc12b8ea0, 752), 88, 8, 19};
+static const struct km_fn fn_kmalloc = {SITE("__kmalloc", 0xc1262e20, 320), 164, 24, 38};
+static const struct km_fn fn_create = {SITE("kmem_cache_create_usercopy", 0xc1261dd0, 672), 300, 16, 16};
+static const struct km_fn fn_destroy = {SITE("kmem_cache_destroy", 0xc1262090, 320), 120, 8, 8};
+static const struct km_fn fn_memcg = {SITE("memcg_alloc_slab_cgroups", 0xc12d0110, 112), 28, 8, 8};
+
+const struct km_slab_ops *const km_slab_table[] = {&km_slub_ops, NULL};
+
+const struct km_slab_ops *km_slab_ops_by_name(const char *name)
+{
+    for (unsigned i = 0; km_slab_table[i]; i++)
+        if (!strcmp(km_slab_table[i]->name, name))
+            return km_slab_table[i];
+    return NULL;
+}
+
+km_vaddr km_slab_percpu(const struct km_slab_layer *l, const struct km_cache *c, unsigned cpu)
+{
+    return l->percpu_va + cpu * l->percpu_stride + (uint32_t)(c - l->cache) * KM_KCC_BYTES;
+}
+
+/* ---- objects, slabs, caches ---------------------------------------------------------------------- */
+
+km_vaddr km_slab_of(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr obj)
+{
+    km_vaddr page = km_page_va(l->os, km_va_to_pfn(l->os, obj));
+    uint32_t head = km_ld32(cpu, page + KM_PAGE_COMPOUND_HEAD);
+
+    return head & 1 ? head - 1 : page;
+}
+
+struct km_cache *km_slab_cache(struct km_slab_layer *l, const uint8_t *window, km_vaddr slab)
+{
+    km_vaddr va = km_peek32(window, slab + KM_SLAB_CACHE);
+    uint32_t index = km_peek32(window, va + KM_KC_INDEX);
+
+    KM_BUG_ON(index >= l->nr_cache || l->cache[index].va != va);
+    return &l->cache[index];
+}
+
+/* Is va a linear address with a struct page? */
+static bool va_has_page(const struct km_os *os, km_vaddr va)
+{
+    if (va < os->p.page_offset)
+        return false;
+    km_pfn pfn = km_va_to_pfn(os, va);
+
+    return km_pfn_is_low(os, pfn) && pfn >= os->mem_map_pfn && pfn < os->mem_map_end;
+}
+
+struct km_cache *km_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
+{
+    if (!va_has_page(l->os, va))
+        return NULL;
+    km_vaddr page = km_page_va(l->os, km_va_to_pfn(l->os, va));
+    uint32_t head = km_peek32(window, page + KM_PAGE_COMPOUND_HEAD);
+
+    /* The word is a list pointer in a head page: only tails of a slab have bit 0 set. */
+    if (head & 1)
+        page = head - 1;
+    if (!(km_peek32(window, page + KM_PAGE_FLAGS) & KM_PG_SLAB))
+        return NULL;
+    return km_slab_cache(l, window, page);
+}
+
+struct km_cache *km_cache_by_name(struct km_slab_layer *l, const char *name)
+{
+    for (unsigned i = 0; i < l->nr_cache; i++)
+        if (l->cache[i].used && !strcmp(l->cache[i].name, name))
+            return &l->cache[i];
+    return NULL;
+}
+
+/* ---- memcg vectors ------------------------------------------------------------------------------- */
+
+void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_cache *c, km_vaddr slab,
+                         uint32_t objects, uint32_t gfp)
+{
+    (void)c;
+    gfp &= ~(uint32_t)(KM_GFP_DMA | KM_GFP_RECLAIMABLE | KM_GFP_ACCOUNT);
+    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_memcg);
+
+    km_vaddr vec = km_kzalloc(l, cpu, objects * 4, gfp);
+
+    /* Another CPU may have been first. */
+    if (vec && km_rmw32(cpu, slab + KM_PAGE_MEMCG, KM_RMW_CAS, 0, vec) != 0)
+        km_kfree(l, cpu, vec);
+    km_fn_leave(cpu, l->stack_va[cpu->id], &fn_memcg);
+}
+
+void km_slab_memcg_free(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr slab)
+{
+    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+
+    km_st32(cpu, slab + KM_PAGE_MEMCG, 0);
+    km_kfree(l, cpu, vec);
+}
+
+static km_vaddr objcg_slot(struct km_slab_layer *l, const struct km_cache *c, km_vaddr vec, km_vaddr slab,
+                           km_vaddr obj)
+{
+    return vec + 4 * ((obj - km_pfn_to_va(l->os, km_page_pfn(l->os, slab))) / c->size);
+}
+
+static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr obj,
+                         uint32_t gfp)
+{
+    km_vaddr slab = km_slab_of(l, cpu, obj);
+    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+
+    if (!vec) {
+        uint32_t objects = KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
+
+        km_slab_memcg_alloc(l, cpu, c, slab, objects, gfp);
+        vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+        if (!vec)
+            return;
+    }
+    km_st32(cpu, objcg_slot(l, c, vec, slab, obj), l->objcg_va);
+}
+
+void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_cache *c,
+                            km_vaddr slab, km_vaddr obj)
+{
+    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+
+    if (!vec)
+        return;
+    km_vaddr slot = objcg_slot(l, c, vec, slab, obj);
+
+    if (km_ld32(cpu, slot))
+        km_st32(cpu, slot, 0);
+}
+
+/* ---- allocation and free ------------------------------------------------------------------------- */
+
+static bool wants_zero(const struct km_slab_layer *l, const struct km_cache *c, uint32_t gfp)
+{
+    if (c->flags & KM_CACHE_CTOR)
+        return false;
+    if (c->flags & KM_CACHE_TYPESAFE_BY_RCU)
+        return gfp & KM_GFP_ZERO;
+    return (gfp & KM_GFP_ZERO) || l->os->p.init_on_alloc;
+}
+
+static void zero_object(struct km_cpu *cpu, const struct km_cache *c, km_vaddr obj, const struct km_site *site)
+{
+    km_exec(cpu, site, c->object_size);
+    km_touch(cpu, obj, c->object_size, KM_REF_STORE);
+    memset(cpu->window + obj, 0, c->object_size);
+}
+
+/* Everything of an allocation but the tracepoint. */
+static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
+                             const struct km_site *site)
+{
+    km_vaddr obj = l->p.ops->alloc(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO);
+
+    if (!obj) {
+        c->stats.failed++;
+        return 0;
+    }
+    c->stats.allocs++;
+    if (wants_zero(l, c, gfp))
+        zero_object(cpu, c, obj, site);
+    if (l->memcg && ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT)))
+        memcg_charge(l, cpu, c, obj, gfp);
+    return obj;
+}
+
+static km_vaddr traced_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
+                             const struct km_fn *fn, enum km_tp_kind kind, uint32_t bytes_req)
+{
+    km_fn_enter(cpu, l->stack_va[cpu->id], fn);
+
+    km_vaddr obj = alloc_object(l, cpu, c, gfp, &fn->site);
+
+    km_fn_leave(cpu, l->stack_va[cpu->id], fn);
+    km_trace_tp(l->os, cpu,
+                &(struct km_tp){.kind = kind,
+                                .ptr = obj,
+                                .bytes_req = bytes_req,
+                                .bytes_alloc = c->size,
+                                .gfp = gfp,
+                                .flag = (gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT),
+                                .name = c->name});
+    return obj;
+}
+
+km_vaddr km_cache_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp)
+{
+    return traced_alloc(l, cpu, c, gfp, &fn_alloc, KM_TP_KMEM_CACHE_ALLOC, c->object_size);
+}
+
+km_vaddr km_slab_kmalloc_from(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t size,
+                              uint32_t gfp)
+{
+    return traced_alloc(l, cpu, c, gfp, &fn_kmalloc, KM_TP_KMALLOC, size);
+}
+
+void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
+                        km_vaddr obj)
+{
+    if (l->memcg)
+        km_slab_memcg_uncharge(l, cpu, c, slab, obj);
+    c->stats.frees++;
+    l->p.ops->free(l, cpu, c, slab, obj);
+}
+
+void km_cache_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr obj)
+{
+    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_free);
+    km_vaddr slab = km_slab_of(l, cpu, obj);
+
+    km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
+    km_trace_tp(l->os, cpu, &(struct km_tp){.kind = KM_TP_KMEM_CACHE_FREE, .ptr = obj, .name = c->name});
+    km_slab_free_object(l, cpu, c, slab, obj);
+    km_fn_leave(cpu, l->stack_va[cpu->id], &fn_free);
+}
+
+unsigned km_cache_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
+                             unsigned nr, km_vaddr *obj)
+{
+    unsigned got = l->p.ops->alloc_bulk(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO, nr, obj);
+
+    if (!got)
+        c->stats.failed++;
+    c->stats.allocs += got;
+    for (unsigned i = 0; i < got; i++) {
+        if (wants_zero(l, c, gfp))
+            zero_object(cpu, c, obj[i], &fn_alloc.site);
+        if (l->memcg && ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT)))
+            memcg_charge(l, cpu, c, obj[i], gfp);
+    }
+    return got;
+}
+
+/* kfree_bulk: runs of one cache at a time, so that the allocator sees a single cache. */
+static void free_bulk_mixed(struct km_slab_layer *l, struct km_cpu *cpu, unsigned nr, km_vaddr *obj)
+{
+    for (unsigned start = 0; start < nr;) {
+        struct km_cache *c = km_cache_of(l, cpu->window, obj[start]);
+        unsigned end = start + 1;
+
+        while (end < nr && km_cache_of(l, cpu->window, obj[end]) == c)
+            end++;
+        if (c) {
+            km_cache_free_bulk(l, cpu, c, end - start, obj + start);
+        } else {
+            for (unsigned i = start; i < end; i++)
+                km_kfree(l, cpu, obj[i]);
+        }
+        start = end;
+    }
+}
+
+void km_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, unsigned nr,
+                        km_vaddr *obj)
+{
+    if (!c) {
+        free_bulk_mixed(l, cpu, nr, obj);
+        return;
+    }
+    if (l->memcg)
+        for (unsigned i = 0; i < nr; i++)
+            km_slab_memcg_uncharge(l, cpu, c, km_slab_of(l, cpu, obj[i]), obj[i]);
+    c->stats.frees += nr;
+    l->p.ops->free_bulk(l, cpu, c, nr, obj);
+}
+
+void km_cache_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+{
+    l->p.ops->shrink(l, cpu, c);
+}
+
+/* ---- creation, merging, destruction -------------------------------------------------------------- */
+
+static struct km_cache *find_slot(struct km_slab_layer *l)
+{
+    for (unsigned i = 0; i < KM_SLAB_MAX_CACHES; i++)
+        if (!l->cache[i].used) {
+            if (i >= l->nr_cache)
+                l->nr_cache = i + 1;
+            return &l->cache[i];
+        }
+    return NULL;
+}
+
+/* E7: an older cache whose objects are as large (less than a word larger), as aligned, and of the same kind. */
+static struct km_cache *find_mergeable(struct km_slab_layer *l, uint32_t size, uint32_t align, uint32_t flags)
+{
+    const uint32_t never = KM_CACHE_CTOR | KM_CACHE_NO_MERGE | KM_CACHE_TYPESAFE_BY_RCU;
+    const uint32_t same = KM_CACHE_RECLAIM_ACCOUNT | KM_CACHE_DMA | KM_CACHE_ACCOUNT;
+    struct km_cache *best = NULL;
+
+    if (flags & never)
+        return NULL;
+    align = km_slub_align(flags, align, size, LINE_BYTES);
+    size = (uint32_t)km_align_up(km_align_up(size, 4), align);
+    for (unsigned i = 0; i < l->nr_cache; i++) {
+        struct km_cache *c = &l->cache[i];
+
+        if (!c->used || (c->flags & never) || size > c->size || c->size - size >= 4 ||
+            ((flags ^ c->flags) & same) || c->size % align)
+            continue;
+        if (!best || c->created > best->created)
+            best = c;
+    }
+    return best;
+}
+
+/* Fisher-Yates permutation of 0..n-1, kept as a kmalloc array of words like the kernel's. */
+static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+{
+    if (!l->os->p.freelist_random || c->objects < 2)
+        return;
+    km_vaddr seq = km_kzalloc(l, cpu, c->objects * 4, KM_GFP_KERNEL);
+
+    if (!seq)
+        return;
+    for (uint32_t i = 0; i < c->objects; i++)
+        km_st32(cpu, seq + 4 * i, i);
+    for (uint32_t i = c->objects - 1; i > 0; i--) {
+        uint32_t j = km_prng_below(&l->prng, i + 1);
+        uint32_t a = km_ld32(cpu, seq + 4 * i);
+
+        km_st32(cpu, seq + 4 * i, km_ld32(cpu, seq + 4 * j));
+        km_st32(cpu, seq + 4 * j, a);
+    }
+    km_st32(cpu, c->va + KM_KC_RANDOM_SEQ, seq);
+    c->random_seq_va = seq;
+}
+
+static bool kmalloc_is_up(const struct km_slab_layer *l)
+{
+    return l->kmalloc[KM_KMALLOC_TYPES - 1][KM_KMALLOC_CLASSES - 1] != NULL;
+}
+
+struct km_cache *km_cache_create(struct km_slab_layer *l, struct km_cpu *cpu, const char *name, uint32_t size,
+                                 uint32_t align, uint32_t flags)
+{
+    struct km_cache *c = l->p.merge ? find_mergeable(l, size, align, flags) : NULL;
+
+    if (c) {
+        c->aliases++;
+        if (size > c->object_size)
+            c->object_size = size; /* zeroing covers the largest of the aliases */
+        return c;
+    }
+    c = find_slot(l);
+    if (!c || size == 0)
+        return NULL;
+    memset(c, 0, sizeof(*c));
+    strncpy(c->name, name, sizeof(c->name) - 1);
+    c->object_size = size;
+    c->flags = flags;
+    c->align = km_slub_align(flags, align, size, LINE_BYTES);
+    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_create);
+    c->used = l->p.ops->create(l, cpu, c);
+    km_fn_leave(cpu, l->stack_va[cpu->id], &fn_create);
+    if (!c->used)
+        return NULL;
+    c->created = l->next_created++;
+    if (kmalloc_is_up(l))
+        random_seq_create(l, cpu, c);
+    return c;
+}
+
+bool km_cache_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+{
+    if (c->aliases) {
+        c->aliases--;
+        return true;
+    }
+    km_vaddr seq = c->random_seq_va;
+
+    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_destroy);
+    bool gone = l->p.ops->destroy(l, cpu, c);
+
+    km_fn_leave(cpu, l->stack_va[cpu->id], &fn_destroy);
+    if (!gone)
+        return false;
+    c->used = false;
+    if (seq)
+        km_kfree(l, cpu, seq);
+    return true;
+}
+
+/* ---- boot ---------------------------------------------------------------------------------------- */
+
+static struct km_cache *boot_cache(struct km_slab_layer *l, struct km_cpu *cpu, const char *name,
+                                   uint32_t size, uint32_t flags)
+{
+    struct km_cache *c = find_slot(l);
+
+    memset(c, 0, sizeof(*c));
+    strncpy(c->name, name, sizeof(c->name) - 1);
+    c->object_size = size;
+    c->flags = flags;
+    c->align = km_slub_align(flags, 0, size, LINE_BYTES);
+    c->va = km_os_static_alloc(l->os, KM_KC_BYTES, 32);
+    c->node_va = km_os_static_alloc(l->os, KM_KCN_BYTES, 32);
+    c->used = l->p.ops->create(l, cpu, c);
+    c->created = l->next_created++;
+    return c;
+}
+
+bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu, const struct km_slab_params *p)
+{
+    memset(l, 0, sizeof(*l));
+    l->os = os;
+    l->p = *p;
+    l->prng.state = os->p.seed ^ 0x736c7562u;
+    l->percpu_stride = KM_SLAB_MAX_CACHES * KM_KCC_BYTES;
+    l->percpu_va = km_os_static_alloc(os, os->p.cpus * l->percpu_stride, 64);
+    for (unsigned i = 0; i < os->p.cpus; i++)
+        l->stack_va[i] = km_os_static_alloc(os, STACK_BYTES, 64) + STACK_BYTES;
+    l->rcu_list_va = km_os_static_alloc(os, 4, 64);
+    l->objcg_va = km_os_static_alloc(os, 64, 64);
+    km_st32(cpu, l->rcu_list_va, 0);
+
+    l->kmem_cache_node =
+        boot_cache(l, cpu, "kmem_cache_node", KM_KCN_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    l->kmem_cache = boot_cache(l, cpu, "kmem_cache", KM_KC_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    if (!l->kmem_cache_node->used || !l->kmem_cache->used || !km_kmalloc_create_caches(l, cpu))
+        return false;
+    for (unsigned i = 0; i < l->nr_cache; i++)
+        random_seq_create(l, cpu, &l->cache[i]);
+    os->slab = l;
+    return true;
+}
+
+const char *km_slab_check(struct km_slab_layer *l, const uint8_t *window)
+{
+    uint64_t slabs = 0;
+
+    for (unsigned i = 0; i < l->nr_cache; i++) {
+        const struct km_cache *c = &l->cache[i];
+
+        if (!c->used)
+            continue;
+        const char *bad = l->p.ops->check(l, window, c);
+
+        if (bad)
+            return bad;
+        if (c->stats.frees > c->stats.allocs)
+            return "more objects freed than allocated";
+        slabs += c->stats.slabs_created - c->stats.slabs_released;
+    }
+    for (km_vaddr s = km_peek32(window, l->rcu_list_va); s; s = km_peek32(window, s + KM_SLAB_NEXT))
+        slabs++;
+    if (slabs > l->stats.slab_blocks_alloc - l->stats.slab_blocks_free)
+        return "caches hold more slabs than the page source gave";
+    return NULL;
+}
