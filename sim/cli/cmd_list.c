@@ -12,9 +12,7 @@
 #include "sim/base/suggest.h"
 #include "sim/cli/cli.h"
 #include "sim/config/config.h"
-#ifdef KM_HAVE_TRACE
 #include "sim/trace/trace.h"
-#endif
 
 static void print_row(const char *name, const char *help)
 {
@@ -122,14 +120,12 @@ static int list_workloads(void)
     return list_choices("workload.type");
 }
 
-#ifdef KM_HAVE_TRACE
 static int list_trace_formats(void)
 {
     for (const struct km_trace_format *const *f = km_trace_formats; *f; f++)
         print_row((*f)->name, (*f)->help);
     return KM_EXIT_OK;
 }
-#endif
 
 static int list_plots(void)
 {
@@ -145,9 +141,7 @@ static const struct {
     {"machines", list_machines},
     {"plots", list_plots},
     {"replacements", list_replacements},
-#ifdef KM_HAVE_TRACE
     {"trace-formats", list_trace_formats},
-#endif
     {"workloads", list_workloads},
 };
 
