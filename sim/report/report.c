@@ -33,6 +33,17 @@ static void open_events(struct km_report *r)
         fputs("time_ns,cpu,kind,detail\n", r->events.f);
 }
 
+static void write_config(struct km_report *r)
+{
+    struct km_out o;
+
+    if (!km_out_open(&o, &r->dir, "config.resolved.yaml"))
+        return;
+    km_config_dump(o.f, &r->cfg);
+    km_out_check(&o);
+    km_out_commit(&o);
+}
+
 int km_report_open(struct km_report **out, const char *dir, const struct km_config *cfg, bool force,
                    struct km_err *err)
 {
@@ -46,6 +57,7 @@ int km_report_open(struct km_report **out, const char *dir, const struct km_conf
         free(r);
         return ret;
     }
+    write_config(r);
     open_buddyinfo(r);
     open_events(r);
     km_truth_open(&r->truth, &r->dir);

@@ -25,12 +25,6 @@ static void set_text(json_t *o, const char *key, const char *text)
     json_object_set_new(o, key, s ? s : json_string("(not valid UTF-8)"));
 }
 
-static const char *const personality_names[] = {"linux-2.6", "linux-4.10", "linux-6.1"};
-static const char *const slab_names[] = {"slab", "slob", "slub"};
-static const char *const workload_names[] = {"memref", "pointer-chase", "replay"};
-static const char *const mode_names[] = {"oracle", "buddy", "pages", "objects"};
-static const char *const pacing_names[] = {"timestamps", "back-to-back"};
-
 static json_t *setup_json(const struct km_config *cfg)
 {
     json_t *o = json_object();
@@ -39,14 +33,14 @@ static json_t *setup_json(const struct km_config *cfg)
     set_u64(o, "cpus", cfg->machine.cpus);
     set_u64(o, "ram_bytes", cfg->machine.ram_bytes);
     set_u64(o, "clock_hz", cfg->machine.clock_hz);
-    set_text(o, "personality", personality_names[cfg->os.personality]);
-    set_text(o, "slab", slab_names[cfg->os.slab]);
-    set_text(o, "workload", workload_names[cfg->workload.type]);
+    set_text(o, "personality", km_config_word("os.personality", (int)cfg->os.personality));
+    set_text(o, "slab", km_config_word("os.slab", (int)cfg->os.slab));
+    set_text(o, "workload", km_config_word("workload.type", (int)cfg->workload.type));
     if (cfg->workload.type == KM_WL_REPLAY) {
-        set_text(o, "mode", mode_names[cfg->replay.mode]);
-        set_text(o, "pacing", pacing_names[cfg->replay.pacing]);
+        set_text(o, "mode", km_config_word("replay.mode", (int)cfg->replay.mode));
+        set_text(o, "pacing", km_config_word("replay.pacing", (int)cfg->replay.pacing));
     }
-    set_text(o, "timing", cfg->timing == KM_TIMING_FULL ? "full" : "off");
+    set_text(o, "timing", km_config_word("timing", (int)cfg->timing));
     return o;
 }
 

@@ -12,6 +12,7 @@
 #include "models/base/bug.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 void km_truth_open(struct km_truth *t, struct km_outdir *d)
@@ -111,14 +112,20 @@ static json_t *zone_json(const struct km_truth_zone *z)
     return o;
 }
 
+/* JSON has no NaN or infinity */
+static json_t *real_json(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
 static json_t *objects_json(const struct km_run_summary *sum)
 {
     json_t *o = json_object();
 
     json_object_set_new(o, "samples", json_integer((json_int_t)sum->objects.samples));
     json_object_set_new(o, "caches", json_integer((json_int_t)sum->objects.caches));
-    json_object_set_new(o, "slabs_median_rel_error", json_real(sum->objects.slabs_median_rel_error));
-    json_object_set_new(o, "objects_median_rel_error", json_real(sum->objects.objects_median_rel_error));
+    json_object_set_new(o, "slabs_median_rel_error", real_json(sum->objects.slabs_median_rel_error));
+    json_object_set_new(o, "objects_median_rel_error", real_json(sum->objects.objects_median_rel_error));
     json_object_set_new(o, "slab_pages_traced", json_integer((json_int_t)sum->objects.slab_pages_traced));
     json_object_set_new(o, "slab_pages_model", json_integer((json_int_t)sum->objects.slab_pages_model));
     return o;

@@ -99,7 +99,8 @@ static inline void write_in(const char *dir, const char *name, const char *text)
 
 static inline void plain_config(struct km_config *cfg)
 {
-    memset(cfg, 0, sizeof(*cfg));
+    km_config_defaults(cfg);
+    cfg->report.plots = cfg->report.html = false;
     snprintf(cfg->name, sizeof(cfg->name), "unit");
     cfg->seed = 7;
     cfg->workload.type = KM_WL_REPLAY;

@@ -219,6 +219,20 @@ static void shared_lines(void **state)
                 "0x123456780,,,0 3,0,0,0,0,0,10,true\n");
 }
 
+/* The saved configuration is one that loads again. */
+static void config_is_saved(void **state)
+{
+    struct scratch *s = *state;
+    struct km_config cfg;
+    char path[400];
+
+    finish(open_report(s->dir, false));
+    snprintf(path, sizeof(path), "%s/config.resolved.yaml", s->dir);
+    assert_int_equal(km_config_load(&cfg, path, NULL, 0, NULL, NULL), KM_OK);
+    assert_int_equal(cfg.seed, 7);
+    km_config_release(&cfg);
+}
+
 static void proc_text_is_kept_as_given(void **state)
 {
     struct scratch *s = *state;
@@ -255,11 +269,13 @@ static void force_removes_only_files_of_a_run(void **state)
     assert_int_equal(mkdir(plots, 0777), 0);
     write_in(s->dir, "notes.txt", "mine");
     write_in(s->dir, "plots/mine.svg", "<svg/>");
+    write_in(s->dir, "plots/buddyinfo.svg", "<svg/>");
     write_in(s->dir, "summary.json", "{}");
     write_in(s->dir, "truth.csv.part", "half");
     struct km_report *r = open_report(s->dir, true);
     assert_true(exists_in(s->dir, "notes.txt"));
     assert_true(exists_in(s->dir, "plots/mine.svg"));
+    assert_false(exists_in(s->dir, "plots/buddyinfo.svg"));
     assert_false(exists_in(s->dir, "summary.json"));
     finish(r);
     assert_true(exists_in(s->dir, "summary.json"));
@@ -412,6 +428,7 @@ int main(void)
         T(latency_per_cpu_and_together),
         T(events_and_callsites),
         T(shared_lines),
+        T(config_is_saved),
         T(proc_text_is_kept_as_given),
         T(nonempty_folder_is_refused),
         T(force_removes_only_files_of_a_run),
