@@ -4,7 +4,7 @@
 #include "sim/cli/cli.h"
 
 const struct km_command km_commands[] = {
-#ifdef KM_HAVE_REPORT
+#ifdef KM_HAVE_COMPARE
     {"compare", km_cmd_compare, "DIR DIR [DIR...] [-o FILE.html]",
      "compare finished runs: table, overlaid plots, compare.html",
      "  -o, --out FILE   page to write (default: compare.html)\n"},
@@ -18,9 +18,7 @@ const struct km_command km_commands[] = {
      "  -s, --set KEY=VALUE   override one option, e.g. machine.cpus=2\n"},
     {"list", km_cmd_list, "machines|dram|allocators|replacements|trace-formats|workloads|plots",
      "what there is to choose from, one per line", ""},
-#ifdef KM_HAVE_REPORT
     {"plot", km_cmd_plot, "DIR", "redraw the plots and report.html of a finished run", ""},
-#endif
 #ifdef KM_HAVE_RUN
     {"run", km_cmd_run,
      "CONFIG.yaml [--trace PATH] [--set key.path=value]... [--out DIR] [--quiet] [--force]",
