@@ -22,11 +22,12 @@ static void print_row(const char *name, const char *help)
         printf("%s\n", name);
 }
 
-/* First comment line that is not the licence. */
+/* First comment line that is not the licence; a leading "FILE - " is left out. */
 static void describe_file(const char *path, char *out, size_t size)
 {
     FILE *f = fopen(path, "r");
-    char line[256];
+    char line[256], *text;
+    const char *name = strrchr(path, '/') + 1;
 
     out[0] = '\0';
     while (f && fgets(line, sizeof(line), f)) {
@@ -35,7 +36,10 @@ static void describe_file(const char *path, char *out, size_t size)
         if (strstr(line, "SPDX"))
             continue;
         line[strcspn(line, "\n")] = '\0';
-        snprintf(out, size, "%s", line + 1 + strspn(line + 1, " "));
+        text = line + 1 + strspn(line + 1, " ");
+        if (strncmp(text, name, strlen(name)) == 0 && strncmp(text + strlen(name), " - ", 3) == 0)
+            text += strlen(name) + 3;
+        snprintf(out, size, "%s", text);
         break;
     }
     if (f)

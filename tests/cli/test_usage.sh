@@ -45,7 +45,7 @@ in_err "option '--set' needs a value"
 expect 2 config check a.yaml b.yaml
 in_err "what is 'b.yaml'?"
 
-for kind in machines dram allocators replacements workloads trace-formats; do
+for kind in machines dram allocators replacements workloads trace-formats plots; do
     expect 0 list "$kind"
     no_err
 done
