@@ -11,11 +11,17 @@
  * Functional:  guest memory appears in a 4 GiB-aligned 4 GiB host window; host address =
  *              window + guest virtual address. Values are read and written at the completion of the
  *              reference, i.e. after the callback returned.
- * Fast path:   `hot` is a small direct-mapped filter of virtual lines whose reference is certain to be a
- *              hit that changes no replacement or coherence state (most recently used line of its set in
- *              L1, most recently used TLB entry of its set, permission held). Only the timed port fills
- *              it, and it must drop an entry before any of those facts ends. A filtered hit only adds
- *              to local_cycles and hot_hits. line_shift is log2 of the L1 data line.
+ * Fast path:   `hot` is a small direct-mapped filter of virtual lines whose reference is certain to hit in
+ *              the first-level TLB and in L1 with the permission the reference needs. Only the timed port
+ *              fills it, and it drops an entry before any of those facts ends. A filtered hit leaves a
+ *              stamp; before the port looks at the replacement state of a set it replays the pending
+ *              stamps of that set in time order, so cycles and counts are the same with the filter off.
+ *              `horizon` bounds the run-ahead: a reference may be filtered only while local_cycles is
+ *              below it, i.e. while no other agent can have changed anything this CPU could notice.
+ *              line_shift is log2 of the L1 data line.
+ * Shared host state: programs that keep state outside guest memory (maps, streams) and share it between
+ *              CPUs call km_sync() before touching it in the middle of a work item; between items the
+ *              machine does it.
  * Invariants:  local_cycles never decreases; ops == NULL implies no counter changes.
  * Units:       bytes, core cycles.
  */
@@ -55,6 +61,8 @@ struct km_cpu_ops {
     void (*relax)(struct km_cpu *cpu);
     /* Invalidate the translation of one page on this CPU. */
     void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
+    /* Let every other CPU catch up with this one's clock; may be NULL. */
+    void (*sync)(struct km_cpu *cpu);
 };
 
 #define KM_HOT_LINES 256u
@@ -62,6 +70,7 @@ struct km_cpu_ops {
 struct km_hot_line {
     uint32_t vline; /* va >> line_shift; UINT32_MAX = empty            */
     uint32_t kinds; /* bit mask of 1 << enum km_ref_kind that may pass */
+    uint64_t stamp; /* local_cycles of the last filtered hit not yet replayed; 0 = none */
 };
 
 struct km_cpu {
@@ -72,6 +81,7 @@ struct km_cpu {
     unsigned line_shift;   /* L1 data line, log2 bytes  */
     uint32_t hit_cycles[KM_REF_NR];
     uint64_t local_cycles; /* run-ahead clock of this CPU */
+    uint64_t horizon;      /* first cycle another agent may affect; bounds the fast path */
     uint64_t hot_hits[KM_REF_NR];
     uint64_t insns; /* instructions charged by km_exec (ops != NULL) */
     struct km_hot_line hot[KM_HOT_LINES];
@@ -82,10 +92,11 @@ static inline void km_ref(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum 
     if (KM_LIKELY(!cpu->ops))
         return;
     uint32_t vline = va >> cpu->line_shift;
-    const struct km_hot_line *hot = &cpu->hot[vline % KM_HOT_LINES];
+    struct km_hot_line *hot = &cpu->hot[vline % KM_HOT_LINES];
 
-    if (hot->vline == vline && (hot->kinds >> kind & 1u) &&
+    if (hot->vline == vline && (hot->kinds >> kind & 1u) && cpu->local_cycles < cpu->horizon &&
         ((va + bytes - 1) >> cpu->line_shift) == vline) {
+        hot->stamp = cpu->local_cycles;
         cpu->local_cycles += cpu->hit_cycles[kind];
         cpu->hot_hits[kind]++;
         return;
@@ -174,6 +185,21 @@ static inline void km_exec(struct km_cpu *cpu, const struct km_site *site, uint3
         cpu->insns += insns;
         cpu->ops->exec(cpu, site, insns);
     }
+}
+
+/* Before touching host state shared between CPUs in the middle of a work item: waits until no other CPU
+ * lags behind this one's clock. Costs a few simulated cycles with the timed port, nothing otherwise. */
+static inline void km_sync(struct km_cpu *cpu)
+{
+    if (cpu->ops && cpu->ops->sync)
+        cpu->ops->sync(cpu);
+}
+
+/* Invalidate the cached translation of the page at va on this CPU (INVLPG). */
+static inline void km_invlpg(struct km_cpu *cpu, km_vaddr va)
+{
+    if (cpu->ops && cpu->ops->invlpg)
+        cpu->ops->invlpg(cpu, va);
 }
 
 /* Test-and-set spinlock in one guest word: 0 free, 1 + cpu id of the holder otherwise. */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * device.c - state of the banks and the next legal clock of every command; see dram.h.
+ */
+#include "models/dram/dram.h"
+
+#include "models/base/bits.h"
+#include "models/base/bug.h"
+#include "models/dram/audit.h"
+
+#include <string.h>
+
+const char *km_dram_check(const struct km_dram_geom *g)
+{
+    struct km_dram_map map;
+
+    if (!km_is_pow2(g->ranks) || g->ranks > KM_DRAM_MAX_RANKS)
+        return "ranks must be 1, 2 or 4";
+    if (!km_is_pow2(g->banks) || g->banks > KM_DRAM_MAX_BANKS)
+        return "banks must be 1, 2, 4, 8 or 16";
+    if (!km_is_pow2(g->rows) || !km_is_pow2(g->columns) || !km_is_pow2(g->bus_bytes))
+        return "rows, columns and bus_bytes must be powers of two";
+    if (!km_is_pow2(g->burst) || g->burst > g->columns)
+        return "burst must be a power of two not larger than columns";
+    if (!g->data_rate || g->data_rate > 2 || g->burst < g->data_rate)
+        return "data_rate must be 1 or 2 and not larger than burst";
+    if (!g->ncl || !g->nrcd || !g->nrp || !g->nras || !g->nccd)
+        return "ncl, nrcd, nrp, nras and nccd must not be 0";
+    if (g->nras < g->nrcd)
+        return "nras is shorter than nrcd: a row would close before it can be read";
+    if (g->nrc < g->nras + g->nrp)
+        return "nrc is shorter than nras + nrp";
+    if (g->nrefi && g->nrefi <= g->nrfc + g->nrp + g->nras)
+        return "nrefi leaves no time between refreshes";
+    return km_dram_map_parse(&map, g);
+}
+
+void km_dram_init(struct km_dram *d, const struct km_dram_geom *g)
+{
+    memset(d, 0, sizeof(*d));
+    d->geom = *g;
+    KM_BUG_ON(km_dram_check(g) != NULL);
+    km_dram_map_parse(&d->map, g);
+    d->burst_clocks = g->burst / g->data_rate;
+    d->nr_rules = km_dram_rules(g, d->rule);
+    for (uint32_t i = 0; i < d->nr_rules; i++)
+        d->first_rule[d->rule[i].prev + 1] = (uint8_t)(i + 1);
+    for (unsigned cmd = 1; cmd <= KM_DRAM_CMD_NR; cmd++)
+        if (d->first_rule[cmd] < d->first_rule[cmd - 1])
+            d->first_rule[cmd] = d->first_rule[cmd - 1];
+    for (unsigned r = 0; r < KM_DRAM_MAX_RANKS; r++)
+        for (unsigned b = 0; b < KM_DRAM_MAX_BANKS; b++)
+            d->rank[r].bank[b].row = KM_DRAM_NO_ROW;
+}
+
+uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a)
+{
+    const struct km_dram_rank *rank = &d->rank[a->rank];
+    uint64_t at = rank->next[cmd];
+
+    if (cmd != KM_DRAM_PREA && cmd != KM_DRAM_REF)
+        at = km_max_u64(at, rank->bank[a->bank].next[cmd]);
+    if (cmd == KM_DRAM_ACT && d->geom.nfaw && rank->act[rank->act_at])
+        at = km_max_u64(at, rank->act[rank->act_at] - 1 + d->geom.nfaw);
+    return at;
+}
+
+static void raise_next(uint64_t *next, uint64_t at)
+{
+    if (*next < at)
+        *next = at;
+}
+
+static void apply_rules(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
+                        uint64_t now)
+{
+    struct km_dram_rank *rank = &d->rank[a->rank];
+
+    for (uint32_t i = d->first_rule[cmd]; i < d->first_rule[cmd + 1]; i++) {
+        const struct km_dram_rule *rule = &d->rule[i];
+        uint64_t at = now + (uint64_t)rule->clocks;
+
+        switch (rule->scope) {
+        case KM_SCOPE_BANK:
+            raise_next(&rank->bank[a->bank].next[rule->next], at);
+            break;
+        case KM_SCOPE_RANK:
+            raise_next(&rank->next[rule->next], at);
+            break;
+        default:
+            for (uint32_t r = 0; r < d->geom.ranks; r++)
+                if (r != a->rank)
+                    raise_next(&d->rank[r].next[rule->next], at);
+        }
+    }
+}
+
+static void change_state(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
+                         uint64_t now)
+{
+    struct km_dram_rank *rank = &d->rank[a->rank];
+    struct km_dram_bank *bank = &rank->bank[a->bank];
+
+    switch (cmd) {
+    case KM_DRAM_ACT:
+        KM_BUG_ON(bank->row != KM_DRAM_NO_ROW);
+        bank->row = a->row;
+        rank->open_banks++;
+        rank->act[rank->act_at] = now + 1;
+        rank->act_at = (rank->act_at + 1) % 4;
+        break;
+    case KM_DRAM_RD:
+    case KM_DRAM_WR:
+        KM_BUG_ON(bank->row != a->row);
+        break;
+    case KM_DRAM_PRE:
+        if (bank->row != KM_DRAM_NO_ROW)
+            rank->open_banks--;
+        bank->row = KM_DRAM_NO_ROW;
+        break;
+    case KM_DRAM_PREA:
+        for (uint32_t b = 0; b < d->geom.banks; b++)
+            rank->bank[b].row = KM_DRAM_NO_ROW;
+        rank->open_banks = 0;
+        break;
+    default:
+        KM_BUG_ON(rank->open_banks);
+    }
+}
+
+void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a, uint64_t now)
+{
+    KM_BUG_ON(now < km_dram_earliest(d, cmd, a));
+    if (d->audit)
+        km_dram_audit_see(d->audit, (unsigned)cmd, a, now);
+    d->n.cmd[cmd]++;
+    change_state(d, cmd, a, now);
+    apply_rules(d, cmd, a, now);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * dram.h - SDRAM devices: which command is legal when, and what it changes.
+ *
+ * Models:      one channel of up to 4 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the timing
+ *              rules of SDR/DDR/DDR2/DDR3 devices as a table (timing.c).
+ * Not modelled: auto-precharge, power-down, calibration, ECC, data.
+ * Time:        DRAM clocks, always an argument. The device holds no clock: km_dram_earliest() says from
+ *              when a command is legal, km_dram_issue() records that it happened at `now`.
+ * Invariants:  a command is issued at or after its earliest clock (checked); at most one command per clock
+ *              is the controller's duty and checked by the audit.
+ * Audit:       audit.c sees the same command stream and shares no code with this file.
+ * References:  JESD79-3F (DDR3), JESD79-2F (DDR2), JESD79F (DDR): state diagrams and timing parameters.
+ */
+#ifndef KM_DRAM_DRAM_H
+#define KM_DRAM_DRAM_H
+
+#include "models/base/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KM_DRAM_MAX_RANKS 4u
+#define KM_DRAM_MAX_BANKS 16u
+#define KM_DRAM_NO_ROW UINT32_MAX
+
+enum km_dram_cmd {
+    KM_DRAM_ACT,
+    KM_DRAM_RD,
+    KM_DRAM_WR,
+    KM_DRAM_PRE,
+    KM_DRAM_PREA,
+    KM_DRAM_REF,
+    KM_DRAM_CMD_NR,
+};
+
+/* All times in DRAM clocks. */
+struct km_dram_geom {
+    uint32_t ranks, banks, rows, columns, bus_bytes, burst;
+    uint32_t data_rate; /* transfers per clock: 1 SDR, 2 DDR */
+    uint32_t ncl, ncwl, nrcd, nrp, nras, nrc, nrrd, nfaw, nwr, nwtr, nrtp, nccd, nrtrs, nrfc, nrefi;
+    char mapping[64];
+};
+
+struct km_dram_addr {
+    uint32_t rank, bank, row, column;
+};
+
+/* Address bits, least significant first; made from the mapping string by km_dram_map_parse. */
+struct km_dram_map {
+    struct {
+        uint8_t shift, bits;
+    } rank, bank, row, column;
+};
+
+enum km_dram_scope { KM_SCOPE_BANK, KM_SCOPE_RANK, KM_SCOPE_OTHER_RANKS };
+
+/* After `prev`, `next` must wait `clocks` in the given scope. */
+struct km_dram_rule {
+    uint8_t scope, prev, next;
+    int32_t clocks;
+    const char *name;
+};
+
+#define KM_DRAM_MAX_RULES 48u
+
+struct km_dram_bank {
+    uint64_t next[KM_DRAM_CMD_NR];
+    uint32_t row; /* open row or KM_DRAM_NO_ROW */
+};
+
+struct km_dram_rank {
+    uint64_t next[KM_DRAM_CMD_NR];
+    uint64_t act[4]; /* the last four activates + 1, a ring */
+    uint32_t act_at, open_banks;
+    struct km_dram_bank bank[KM_DRAM_MAX_BANKS];
+};
+
+struct km_dram_counts {
+    uint64_t cmd[KM_DRAM_CMD_NR];
+};
+
+struct km_dram_audit;
+
+struct km_dram {
+    struct km_dram_geom geom;
+    struct km_dram_map map;
+    struct km_dram_rule rule[KM_DRAM_MAX_RULES];
+    uint32_t nr_rules;
+    uint8_t first_rule[KM_DRAM_CMD_NR + 1]; /* rules are sorted by prev */
+    struct km_dram_rank rank[KM_DRAM_MAX_RANKS];
+    struct km_dram_counts n;
+    struct km_dram_audit *audit; /* may be NULL */
+    uint32_t burst_clocks;       /* data clocks of one RD or WR */
+};
+
+const char *km_dram_check(const struct km_dram_geom *g);
+void km_dram_init(struct km_dram *d, const struct km_dram_geom *g);
+
+/* NULL or the reason why "row:rank:bank:column" (most significant first) cannot be used. */
+const char *km_dram_map_parse(struct km_dram_map *map, const struct km_dram_geom *g);
+struct km_dram_addr km_dram_locate(const struct km_dram *d, uint64_t pa);
+
+/* Fills rule[] sorted by prev; returns how many (timing.c). */
+uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES]);
+
+/* First clock at which cmd to addr breaks no rule. Row state is not part of it. */
+uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a);
+/* Issues cmd at now; state and rule violations of ours are bugs. */
+void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a, uint64_t now);
+static inline uint32_t km_dram_open_row(const struct km_dram *d, const struct km_dram_addr *a)
+{
+    return d->rank[a->rank].bank[a->bank].row;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ * core.c - builds the machine from the configuration and sums its counters.
+ */
+#include "sim/top/core.h"
+
+#include "models/base/bits.h"
+#include "models/base/x86_paging.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int refuse(struct km_err *err, const char *what, const char *why)
+{
+    return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.%s: %s", what, why);
+}
+
+static struct km_cache_geom cache_geom(const struct km_cache_config *c, uint64_t seed)
+{
+    return (struct km_cache_geom){
+        .size_bytes = c->size_bytes,
+        .ways = c->ways,
+        .line_bytes = c->line_bytes,
+        .repl = km_repl_table[c->replacement],
+        .write_through = c->write == KM_WRITE_THROUGH,
+        .no_write_allocate = !c->allocate,
+        .seed = seed,
+    };
+}
+
+static struct km_tlb_geom tlb_geom(const struct km_tlb_config *t)
+{
+    return (struct km_tlb_geom){t->entries_4k, t->ways_4k, t->entries_large, t->ways_large};
+}
+
+static struct km_bus_geom bus_geom(const struct km_bus_config *b)
+{
+    return (struct km_bus_geom){b->width_bytes, b->transfers_per_clock, b->arbitration_clocks,
+                                b->snoop_clocks};
+}
+
+static struct km_dram_geom dram_geom(const struct km_dram_config *d)
+{
+    struct km_dram_geom g = {
+        .ranks = d->ranks, .banks = d->banks, .rows = d->rows, .columns = d->columns,
+        .bus_bytes = d->bus_bytes, .burst = d->burst, .data_rate = d->data_rate ? d->data_rate : 2,
+        .ncl = d->ncl, .ncwl = d->ncwl, .nrcd = d->nrcd, .nrp = d->nrp, .nras = d->nras,
+        .nrc = d->nrc, .nrrd = d->nrrd, .nfaw = d->nfaw, .nwr = d->nwr, .nwtr = d->nwtr,
+        .nrtp = d->nrtp, .nccd = d->nccd, .nrtrs = d->nrtrs, .nrfc = d->nrfc, .nrefi = d->nrefi,
+    };
+
+    memcpy(g.mapping, d->mapping, sizeof(g.mapping));
+    g.mapping[sizeof(g.mapping) - 1] = 0;
+    return g;
+}
+
+static bool is_shared(const struct km_machine_config *m, const struct km_cache_config *c)
+{
+    return c->shared && m->cpus > 1 && c->size_bytes;
+}
+
+static int check_caches(const struct km_machine_config *m, struct km_err *err)
+{
+    const struct {
+        const char *name;
+        const struct km_cache_config *c;
+    } level[] = {{"l1i", &m->l1i}, {"l1d", &m->l1d}, {"l2", &m->l2}, {"l3", &m->l3}};
+
+    if (!m->l1d.size_bytes)
+        return refuse(err, "l1d", "a timed machine needs a first-level data cache");
+    for (size_t i = 0; i < KM_ARRAY_LEN(level); i++) {
+        struct km_cache_geom g = cache_geom(level[i].c, 0);
+        const char *why = km_cache_check(&g);
+
+        if (why)
+            return refuse(err, level[i].name, why);
+        if (g.size_bytes && g.line_bytes != m->l1d.line_bytes)
+            return refuse(err, level[i].name, "all caches must have the same line size");
+        if (g.size_bytes && !level[i].c->latency_cycles)
+            return refuse(err, level[i].name, "the latency must be at least one cycle");
+    }
+    if (is_shared(m, &m->l2) && m->l3.size_bytes)
+        return refuse(err, "l3", "with an L2 shared by several CPUs there can be no L3");
+    return KM_OK;
+}
+
+static int check(const struct km_machine_config *m, struct km_err *err)
+{
+    const struct km_tlb_config *tlb[] = {&m->dtlb, &m->itlb, &m->stlb};
+    static const char *const tlb_name[] = {"dtlb", "itlb", "stlb"};
+    struct km_bus_geom bus = bus_geom(&m->bus);
+    struct km_dram_geom dram = dram_geom(&m->dram);
+    const char *why;
+
+    if (!m->cpus || m->cpus > KM_MAX_CPUS)
+        return refuse(err, "cpus", "must be between 1 and 8");
+    if (!m->clock_hz || !m->issue_insns_per_cycle_x100)
+        return refuse(err, "clock", "clock and issue rate must not be 0");
+    if (!m->bus.clock_hz || !m->dram.clock_hz)
+        return refuse(err, "bus", "the bus and DRAM clocks must not be 0");
+    if (m->clock_hz > 20000000000ull)
+        return refuse(err, "clock", "must be at most 20 GHz");
+    for (size_t i = 0; i < KM_ARRAY_LEN(tlb); i++) {
+        struct km_tlb_geom g = tlb_geom(tlb[i]);
+
+        why = km_tlb_check(&g);
+        if (why)
+            return refuse(err, tlb_name[i], why);
+    }
+    why = km_bus_check(&bus);
+    if (why)
+        return refuse(err, "bus", why);
+    why = km_dram_check(&dram);
+    if (why)
+        return refuse(err, "dram", why);
+    return check_caches(m, err);
+}
+
+/* Cuts the arrays of a node out of one block; base NULL only measures. */
+static size_t lay_out_node(struct km_node *n, const struct km_machine_config *m, uint64_t seed,
+                           uint8_t *base)
+{
+    unsigned large = km_large_shift(m->paging == KM_PAGING_PAE);
+    struct km_cache_geom l1i = cache_geom(&m->l1i, seed + 1), l1d = cache_geom(&m->l1d, seed + 2);
+    struct km_cache_geom outer[] = {cache_geom(&m->l2, seed + 3), cache_geom(&m->l3, seed + 4)};
+    const struct km_cache_config *outer_cfg[] = {&m->l2, &m->l3};
+    struct km_tlb_geom tg[] = {tlb_geom(&m->dtlb), tlb_geom(&m->itlb), tlb_geom(&m->stlb)};
+    struct km_tlb *tlb[] = {&n->dtlb, &n->itlb, &n->stlb};
+    size_t at = 0, lines;
+    unsigned k = 0;
+
+    if (base) {
+        km_cache_init(&n->hier.l1i, &l1i, base + at);
+        n->hier.split = l1i.size_bytes != 0;
+    }
+    at += km_cache_bytes(&l1i);
+    if (base)
+        km_cache_init(&n->hier.l1d, &l1d, base + at);
+    at += km_cache_bytes(&l1d);
+    for (unsigned i = 0; i < KM_HIER_OUTER; i++) {
+        if (!outer[i].size_bytes || is_shared(m, outer_cfg[i]))
+            continue;
+        if (base)
+            km_cache_init(&n->hier.outer[k++], &outer[i], base + at);
+        at += km_cache_bytes(&outer[i]);
+    }
+    if (base)
+        n->hier.nr_outer = k;
+    for (unsigned i = 0; i < KM_ARRAY_LEN(tlb); i++) {
+        if (i == 1 && m->tlb_unified)
+            tg[i] = (struct km_tlb_geom){0};
+        if (base)
+            km_tlb_init(tlb[i], &tg[i], large, (struct km_tlb_entry *)(void *)(base + at));
+        at += km_tlb_entries(&tg[i]) * sizeof(struct km_tlb_entry);
+    }
+    lines = l1d.size_bytes / l1d.line_bytes;
+    if (base)
+        n->l1d_hot = (int16_t *)(void *)(base + at);
+    at += km_align_up(lines * sizeof(int16_t), 8);
+    if (base)
+        n->l1d_tracked = base + at;
+    at += km_align_up(lines, 8);
+    if (base)
+        n->l1i_hot = (int16_t *)(void *)(base + at);
+    at += l1i.size_bytes ? km_align_up(l1i.size_bytes / l1i.line_bytes * sizeof(int16_t), 8) : 0;
+    return at;
+}
+
+static void init_node(struct km_core *core, struct km_node *n, const struct km_machine_config *m)
+{
+    km_cpu_init_null(&n->cpu, n->id, core->window->base);
+    n->cpu.ops = &km_timed_ops;
+    n->cpu.line_shift = core->line_shift;
+    n->cpu.hit_cycles[KM_REF_LOAD] = m->l1d.latency_cycles;
+    n->cpu.hit_cycles[KM_REF_STORE] = 1;
+    n->cpu.hit_cycles[KM_REF_RMW] = m->lock_cycles ? m->lock_cycles : 1;
+    n->cpu.local_cycles = 1;
+    n->fetch_tlb = m->tlb_unified ? &n->dtlb : &n->itlb;
+    n->last_fetch = UINT32_MAX;
+    for (unsigned i = 0; i < KM_IHOT_LINES; i++)
+        n->ihot[i].vline = UINT32_MAX;
+    for (uint32_t i = 0; i < n->hier.l1d.sets * n->hier.l1d.ways; i++)
+        n->l1d_hot[i] = -1;
+    for (uint32_t i = 0; i < n->hier.l1i.sets * n->hier.l1i.ways; i++)
+        n->l1i_hot[i] = -1;
+}
+
+static void init_times(struct km_core *core, const struct km_machine_config *m)
+{
+    uint32_t deepest = m->l1d.latency_cycles;
+
+    core->level_cycles[1] = m->l1d.latency_cycles;
+    core->level_cycles[2] = m->l2.latency_cycles;
+    core->level_cycles[3] = m->l3.latency_cycles;
+    if (core->node[0].hier.nr_outer >= 1)
+        deepest = m->l2.size_bytes && !is_shared(m, &m->l2) ? m->l2.latency_cycles
+                                                            : m->l3.latency_cycles;
+    if (core->node[0].hier.nr_outer >= 2)
+        deepest = m->l3.latency_cycles;
+    if (!m->l2.size_bytes)
+        core->level_cycles[2] = m->l3.latency_cycles;
+    core->lookup_cycles = deepest;
+    core->dtlb_miss_cycles = m->dtlb.miss_cycles;
+    core->itlb_miss_cycles = m->tlb_unified ? m->dtlb.miss_cycles : m->itlb.miss_cycles;
+    core->stlb_miss_cycles = m->stlb.miss_cycles;
+    core->core_to_bus = km_clock_ratio_of(m->bus.clock_hz, m->clock_hz);
+    core->bus_to_core = km_clock_ratio_of(m->clock_hz, m->bus.clock_hz);
+    core->bus_to_dram = km_clock_ratio_of(m->dram.clock_hz, m->bus.clock_hz);
+    core->dram_to_bus = km_clock_ratio_of(m->bus.clock_hz, m->dram.clock_hz);
+    core->ns_to_core = km_clock_ratio_of(m->clock_hz, 1000000000u);
+    core->core_to_ns = km_clock_ratio_of(1000000000u, m->clock_hz);
+    core->core_to_ps = km_clock_ratio_of(1000000000000ull, m->clock_hz);
+    core->hitm_clocks = m->bus.transfer_clocks_hitm;
+    core->frontend_dram_clocks = km_clock_up(km_clock_ratio_of(m->dram.clock_hz, 1000000000000ull),
+                                             m->bus.frontend_ps_extra);
+    core->min_snoop =
+        core->lookup_cycles +
+        km_clock_down(core->bus_to_core,
+                      (uint64_t)m->bus.arbitration_clocks + m->bus.snoop_clocks);
+}
+
+static int create_shared(struct km_core *core, const struct km_machine_config *m, uint64_t seed)
+{
+    const struct km_cache_config *c = is_shared(m, &m->l2)   ? &m->l2
+                                      : is_shared(m, &m->l3) ? &m->l3
+                                                             : NULL;
+
+    if (!c)
+        return KM_OK;
+    struct km_cache_geom g = cache_geom(c, seed + 5);
+
+    core->shared_mem = malloc(km_cache_bytes(&g));
+    if (!core->shared_mem)
+        return KM_E_NOMEM;
+    km_cache_init(&core->shared, &g, core->shared_mem);
+    core->shared_is_l3 = c == &m->l3;
+    core->shared_latency = c->latency_cycles;
+    return KM_OK;
+}
+
+static int create_nodes(struct km_core *core, const struct km_config *cfg)
+{
+    const struct km_machine_config *m = &cfg->machine;
+
+    core->node = calloc(m->cpus, sizeof(*core->node));
+    if (!core->node)
+        return KM_E_NOMEM;
+    core->nr_cpus = m->cpus;
+    for (unsigned i = 0; i < m->cpus; i++) {
+        struct km_node *n = &core->node[i];
+        uint64_t seed = cfg->seed + 16 * i;
+
+        n->core = core;
+        n->id = i;
+        n->mem = calloc(1, lay_out_node(n, m, seed, NULL));
+        if (!n->mem)
+            return KM_E_NOMEM;
+        lay_out_node(n, m, seed, n->mem);
+        init_node(core, n, m);
+    }
+    return KM_OK;
+}
+
+int km_core_create(struct km_core **out, const struct km_config *cfg, const struct km_window *window,
+                   struct km_err *err)
+{
+    const struct km_machine_config *m = &cfg->machine;
+    int rc = check(m, err);
+
+    if (rc)
+        return rc;
+    struct km_core *core = calloc(1, sizeof(*core));
+    struct km_bus_geom bus = bus_geom(&m->bus);
+    struct km_dram_geom dram = dram_geom(&m->dram);
+
+    if (!core)
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory for the machine");
+    core->window = window;
+    core->clock_hz = m->clock_hz;
+    core->quantum = m->quantum_cycles;
+    core->pae = m->paging == KM_PAGING_PAE;
+    core->hot_enabled = true;
+    core->issue_x100 = m->issue_insns_per_cycle_x100;
+    core->line_bytes = m->l1d.line_bytes;
+    core->line_shift = km_log2(m->l1d.line_bytes);
+    core->sharing.line_shift = core->line_shift;
+    rc = create_nodes(core, cfg);
+    if (!rc)
+        rc = create_shared(core, m, cfg->seed);
+    if (rc) {
+        km_core_destroy(core);
+        return km_fail(err, rc, NULL, 0, 0, "no memory for the machine");
+    }
+    km_bus_init(&core->bus, &bus);
+#ifdef KM_CHECK
+    bool audit = true;
+#else
+    bool audit = false;
+#endif
+    km_dram_serial_init(&core->dram, &dram, m->dram.refresh, m->dram.page == KM_DRAM_CLOSED, audit);
+    init_times(core, m);
+    *out = core;
+    return KM_OK;
+}
+
+void km_core_destroy(struct km_core *core)
+{
+    if (!core)
+        return;
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        free(core->node[i].mem);
+    free(core->node);
+    free(core->shared_mem);
+    km_sharing_release(&core->sharing);
+    free(core);
+}
+
+void km_core_set_cr3(struct km_core *core, km_paddr cr3)
+{
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        core->node[i].cr3 = cr3;
+}
+
+static void add_cache(struct km_cache_stats *to, const struct km_cache *c)
+{
+    to->reads += c->n.reads;
+    to->writes += c->n.writes;
+    to->read_misses += c->n.read_misses;
+    to->write_misses += c->n.write_misses;
+    to->writebacks += c->n.writebacks;
+    to->snoop_hits += c->n.snoop_hits;
+    to->invalidations += c->n.invalidations;
+}
+
+static void add_tlb(struct km_tlb_stats *to, const struct km_tlb *t)
+{
+    to->hits += t->hits;
+    to->misses += t->misses;
+    to->flushes += t->flushes;
+}
+
+static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_is_l3)
+{
+    uint64_t loads = n->cpu.hot_hits[KM_REF_LOAD];
+    uint64_t stores = n->cpu.hot_hits[KM_REF_STORE] + n->cpu.hot_hits[KM_REF_RMW];
+    struct km_cache_stats *outer[] = {l2_is_l3 ? &out->l3 : &out->l2, &out->l3};
+
+    out->refs += n->slow_refs + loads + stores;
+    out->insns += n->cpu.insns;
+    out->cycles = km_max_u64(out->cycles, n->cpu.local_cycles);
+    add_cache(&out->l1i, &n->hier.l1i);
+    out->l1i.reads += n->ihot_hits;
+    add_cache(&out->l1d, &n->hier.l1d);
+    out->l1d.reads += loads;
+    out->l1d.writes += stores;
+    for (unsigned k = 0; k < n->hier.nr_outer; k++)
+        add_cache(outer[k], &n->hier.outer[k]);
+    add_tlb(&out->dtlb, &n->dtlb);
+    add_tlb(&out->itlb, &n->itlb);
+    add_tlb(&out->stlb, &n->stlb);
+    if (n->cr3 && n->dtlb.small.sets)
+        out->dtlb.hits += loads + stores;
+    if (n->cr3 && n->fetch_tlb->small.sets)
+        *(n->fetch_tlb == &n->dtlb ? &out->dtlb.hits : &out->itlb.hits) += n->ihot_hits;
+    out->dtlb.walk_refs += n->walk_refs;
+}
+
+void km_core_stats(struct km_core *core, struct km_hw_stats *out)
+{
+    const struct km_dram_serial_counts *d = &core->dram.n;
+    const struct km_bus_counts *b = &core->bus.n;
+
+    *out = (struct km_hw_stats){.valid = true};
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        add_node(out, &core->node[i], core->level_cycles[2] == 0);
+    if (core->shared.sets)
+        add_cache(core->shared_is_l3 ? &out->l3 : &out->l2, &core->shared);
+    out->sim_ps = km_clock_down(core->core_to_ps, out->cycles);
+    out->bus = (struct km_bus_stats){
+        .transactions = b->transactions,
+        .hitm = b->hitm,
+        .invalidates = b->invalidates,
+        .busy_cycles = km_clock_up(core->bus_to_core, b->address_busy_clocks),
+        .wait_cycles = km_clock_up(core->bus_to_core, b->wait_clocks),
+    };
+    out->dram = (struct km_dram_stats){
+        .reads = d->reads, .writes = d->writes,
+        .row_hits = d->row_hits, .row_misses = d->row_misses, .row_conflicts = d->row_conflicts,
+        .refreshes = d->refreshes, .end_cycle = d->end_clock,
+        .read_latency_sum = d->read_latency_sum, .read_latency_max = d->read_latency_max,
+        .bytes = d->bytes, .audit_violations = core->dram.audit.violations,
+    };
+    out->shared_line = km_sharing_report(&core->sharing, &out->nr_shared_lines);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * fixture.h - a small machine and a random program for it, shared by the tests of sim/top.
+ *
+ * Memory: 64 MiB low memory at 0xC0000000; page tables grow down from 4 MiB; data from 8 MiB upwards.
+ */
+#ifndef KM_TESTS_TOP_FIXTURE_H
+#define KM_TESTS_TOP_FIXTURE_H
+
+#include "models/base/bits.h"
+#include "models/base/prng.h"
+#include "models/os/pgtable.h"
+#include "sim/base/engine.h"
+#include "sim/config/config.h"
+#include "sim/top/core.h"
+#include "sim/top/stepper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RAM_BYTES (64ull << 20)
+#define PAGE_OFFSET 0xC0000000u
+#define DATA_VA (PAGE_OFFSET + (8u << 20))
+#define LOCK_VA DATA_VA
+#define COUNT_VA (DATA_VA + 128)
+#define RMW_VA (DATA_VA + 256)
+#define SHARED_VA (DATA_VA + 4096)
+#define PRIVATE_VA(cpu) (DATA_VA + (1u << 20) * (1 + (cpu)))
+#define TEXT_VA (PAGE_OFFSET + (1u << 20))
+
+static inline struct km_config small_config(unsigned cpus, bool pae)
+{
+    struct km_config cfg;
+
+    memset(&cfg, 0, sizeof(cfg));
+    cfg.seed = 1;
+    cfg.timing = KM_TIMING_FULL;
+    struct km_machine_config *m = &cfg.machine;
+
+    m->cpus = cpus;
+    m->ram_bytes = RAM_BYTES;
+    m->paging = pae ? KM_PAGING_PAE : KM_PAGING_2LEVEL;
+    m->clock_hz = 700000000;
+    m->issue_insns_per_cycle_x100 = 170;
+    m->lock_cycles = 21;
+    m->quantum_cycles = 1000000;
+    m->l1i = (struct km_cache_config){4096, 4, 32, KM_REPL_PLRU, KM_WRITE_BACK, true, false, 3};
+    m->l1d = (struct km_cache_config){4096, 4, 32, KM_REPL_LRU, KM_WRITE_BACK, true, false, 3};
+    m->l2 = (struct km_cache_config){16384, 8, 32, KM_REPL_PLRU, KM_WRITE_BACK, true, false, 9};
+    m->itlb = (struct km_tlb_config){.entries_4k = 8, .ways_4k = 4, .entries_large = 2};
+    m->dtlb = (struct km_tlb_config){
+        .entries_4k = 16, .ways_4k = 4, .entries_large = 4, .ways_large = 4, .miss_cycles = 2};
+    m->bus = (struct km_bus_config){.clock_hz = 100000000, .width_bytes = 8,
+                                    .transfers_per_clock = 1, .arbitration_clocks = 2,
+                                    .snoop_clocks = 4, .frontend_ps_extra = 15000,
+                                    .transfer_clocks_hitm = 4};
+    m->dram = (struct km_dram_config){
+        .refresh = true, .mapping = "row:rank:bank:column", .clock_hz = 133333333, .ranks = 1,
+        .banks = 4, .rows = 8192, .columns = 512, .bus_bytes = 8, .burst = 4, .data_rate = 1,
+        .ncl = 3, .ncwl = 0, .nrcd = 3, .nrp = 3, .nras = 6, .nrc = 9, .nrrd = 2, .nwr = 2,
+        .nwtr = 2, .nrtp = 4, .nccd = 4, .nrtrs = 1, .nrfc = 9, .nrefi = 1041};
+    return cfg;
+}
+
+static inline km_pfn take_table_page(void *ctx)
+{
+    km_pfn *next = (km_pfn *)ctx;
+
+    return --*next;
+}
+
+struct item_log {
+    unsigned cpu;
+    uint64_t start, end;
+};
+
+struct random_program {
+    unsigned cpus, nr_items, next;
+    bool paced;         /* items have due times */
+    uint32_t refs;      /* references per item */
+    struct item_log *log;
+    uint64_t host_order; /* hash over the order in which items started and synchronised */
+};
+
+static const struct km_site program_sites[2] = {{"alpha", TEXT_VA, 700}, {"beta", TEXT_VA + 9000, 4000}};
+
+static inline unsigned item_cpu(const struct random_program *p, unsigned item)
+{
+    struct km_prng r = {item * 77u + 5};
+
+    return km_prng_below(&r, p->cpus);
+}
+
+static inline bool program_peek(void *ctx, unsigned *cpu, uint64_t *due_ns)
+{
+    const struct random_program *p = (const struct random_program *)ctx;
+
+    if (p->next == p->nr_items)
+        return false;
+    *cpu = item_cpu(p, p->next);
+    *due_ns = p->paced ? p->next * 900ull : 0;
+    return true;
+}
+
+static inline void one_random_step(struct km_cpu *cpu, struct km_prng *r)
+{
+    uint32_t what = km_prng_below(r, 100);
+    km_vaddr mine = PRIVATE_VA(cpu->id);
+
+    if (what < 40) {
+        km_ld32(cpu, mine + 4 * km_prng_below(r, 700));
+    } else if (what < 60) {
+        km_st32(cpu, mine + 4 * km_prng_below(r, 700), km_prng_below(r, 1u << 30));
+    } else if (what < 66) {
+        km_ld32(cpu, mine + 4 * km_prng_below(r, 60000));
+    } else if (what < 70) {
+        km_st16(cpu, mine + 2 * km_prng_below(r, 120000), (uint16_t)what);
+    } else if (what < 75) {
+        km_ld32(cpu, SHARED_VA + 4 * km_prng_below(r, 64));
+    } else if (what < 77) {
+        km_rmw32(cpu, RMW_VA + 4 * km_prng_below(r, 4), KM_RMW_ADD, 1, 0);
+    } else if (what < 79) {
+        km_touch(cpu, mine + km_prng_below(r, 5000), 1 + km_prng_below(r, 90), KM_REF_STORE);
+    } else if (what < 80) {
+        km_invlpg(cpu, mine + 4096 * km_prng_below(r, 50));
+    } else {
+        km_exec(cpu, &program_sites[km_prng_below(r, 2)], 1 + km_prng_below(r, 30));
+    }
+}
+
+static inline void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
+{
+    struct random_program *p = (struct random_program *)ctx;
+    unsigned item = p->next++;
+    struct km_prng r = {item * 1000003ull + 17};
+    struct item_log *log = &p->log[item];
+
+    p->host_order = (p->host_order ^ item ^ now_ns << 20) * 0x9e3779b97f4a7c15ull;
+    log->cpu = cpu->id;
+    log->start = cpu->local_cycles;
+    for (uint32_t i = 0; i < p->refs; i++) {
+        one_random_step(cpu, &r);
+        if (i % 64 == 63) {
+            km_lock(cpu, LOCK_VA);
+            uint32_t seen = km_ld32(cpu, COUNT_VA);
+            km_exec(cpu, &program_sites[0], 40);
+            km_st32(cpu, COUNT_VA, seen + 1);
+            km_st32(cpu, SHARED_VA + 4 * km_prng_below(&r, 64), seen);
+            km_unlock(cpu, LOCK_VA);
+        }
+    }
+    log->end = cpu->local_cycles;
+    km_sync(cpu);
+    p->host_order = (p->host_order ^ (item + 1) * 3) * 0x9e3779b97f4a7c15ull;
+}
+
+struct outcome {
+    int rc;
+    struct km_hw_stats hw;
+    struct km_shared_line lines[64];
+    uint64_t memory, log, host_order, count;
+    struct km_err err;
+};
+
+static inline uint64_t hash_bytes(const void *data, size_t n)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    uint64_t h = 1469598103934665603ull;
+
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ p[i]) * 1099511628211ull;
+    return h;
+}
+
+struct run_how {
+    const struct km_engine_ops *engine;
+    struct km_config cfg;
+    unsigned items;
+    uint32_t refs;
+    bool paced, hot_off, paging_off;
+};
+
+static inline struct outcome run_random(const struct run_how *how)
+{
+    struct outcome out;
+    struct km_window w;
+    void *m = NULL;
+    struct km_pgtable pt;
+    km_pfn tables = 1024;
+    struct random_program prog;
+    bool pae = how->cfg.machine.paging == KM_PAGING_PAE;
+
+    memset(&out, 0, sizeof(out));
+    memset(&prog, 0, sizeof(prog));
+    prog.cpus = how->cfg.machine.cpus;
+    prog.nr_items = how->items;
+    prog.refs = how->refs;
+    prog.paced = how->paced;
+    prog.log = (struct item_log *)calloc(how->items, sizeof(*prog.log));
+    out.rc = km_window_create(&w, RAM_BYTES, RAM_BYTES, PAGE_OFFSET, &out.err);
+    if (!out.rc)
+        out.rc = how->engine->create(&m, &how->cfg, &w, &out.err);
+    if (out.rc)
+        return out;
+    if (!km_pgtable_build(&pt, how->engine->null_port(m, 0), pae, PAGE_OFFSET, RAM_BYTES,
+                          take_table_page, &tables))
+        abort();
+    if (!how->paging_off)
+        how->engine->set_cr3(m, km_pgtable_cr3(&pt));
+    if (how->hot_off)
+        km_stepper_core(m)->hot_enabled = false;
+    struct km_program program = {&prog, program_peek, program_run};
+
+    out.rc = how->engine->run(m, &program, &out.err);
+    how->engine->stats(m, &out.hw);
+    for (uint32_t i = 0; i < out.hw.nr_shared_lines && i < 64; i++)
+        out.lines[i] = out.hw.shared_line[i];
+    out.hw.shared_line = NULL;
+    out.memory = hash_bytes(w.phys, 16u << 20);
+    out.log = hash_bytes(prog.log, how->items * sizeof(*prog.log));
+    out.host_order = prog.host_order;
+    out.count = km_peek32(w.base, COUNT_VA);
+    how->engine->destroy(m);
+    km_window_release(&w);
+    free(prog.log);
+    return out;
+}
+
+#endif
