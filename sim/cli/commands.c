@@ -4,11 +4,9 @@
 #include "sim/cli/cli.h"
 
 const struct km_command km_commands[] = {
-#ifdef KM_HAVE_COMPARE
     {"compare", km_cmd_compare, "DIR DIR [DIR...] [-o FILE.html]",
      "compare finished runs: table, overlaid plots, compare.html",
      "  -o, --out FILE   page to write (default: compare.html)\n"},
-#endif
     {"config", km_cmd_config, "check|dump|reference [CONFIG.yaml] [--set key.path=value]...",
      "check a configuration, show it with all defaults, or print the reference of all options",
      "  check      report every problem; prints nothing else\n"

@@ -31,6 +31,9 @@ while read -r key; do
     grep -q "[.\`]$key\`" "$tmp/out" || complain "the reference does not name $key"
 done <"$tmp/keys"
 
+cmp -s "$tmp/out" "$source_dir/docs/config-reference.md" ||
+    complain 'docs/config-reference.md is old: kmemsim config reference >docs/config-reference.md'
+
 # The folder of presets can be put elsewhere.
 mkdir -p "$tmp/presets/dram"
 printf 'machine: {dram: {ncl: 9}}\n' >"$tmp/presets/dram/mine.yaml"

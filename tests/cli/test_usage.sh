@@ -65,6 +65,17 @@ in_err 'say what to list'
 expect 2 list machine
 in_err "unknown 'machine', did you mean 'machines'?"
 
+expect 2 plot
+in_err 'which results folder?'
+expect 2 plot --frob
+in_err "unknown option '--frob'"
+expect 1 plot "$tmp/nothing"
+in_err "$tmp/nothing"
+expect 2 compare "$tmp"
+in_err 'needs at least two results folders'
+expect 1 compare "$tmp/a" "$tmp/b"
+in_err "$tmp/a"
+
 # A results stream that cannot be written is an error, not silence.
 if [ -e /dev/full ]; then
     last='kmemsim config reference >/dev/full'

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # scripts/run.sh and test.sh: what they install and what they say when they cannot, with stand-ins for the
 # system's tools (no package is touched).
-set -u
 # shellcheck disable=SC2016 # the stand-ins expand their own variables
+set -u
 # shellcheck source=tests/cli/lib_check.sh
 . "$(dirname "$0")/lib_check.sh"
 root=$2
