@@ -27,13 +27,11 @@ const struct km_command km_commands[] = {
      "  -q, --quiet           no progress line\n"
      "  -f, --force           write into a results folder that is not empty\n"},
 #endif
-#ifdef KM_HAVE_TRACE
     {"trace", km_cmd_trace, "info|check|convert PATH [-o OUT]",
      "describe, check or convert a trace or capture bundle",
      "  info      what the trace holds: format, kernel, events by kind, lost events, samples\n"
      "  check     read it to the end and report damage\n"
      "  convert   write it as trace-cmd report text\n"
      "  -o, --out OUT   file to write (convert)\n"},
-#endif
     {0},
 };
