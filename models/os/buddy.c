@@ -366,28 +366,14 @@ bool km_buddy_find(const struct km_os *os, const uint8_t *window, km_pfn pfn, km
     return false;
 }
 
-/* The list a free block is on cannot be read off its page: walk forward to the head. */
-static enum km_migratetype type_of_block(const struct km_os *os, const uint8_t *window, enum km_zone_id z,
-                                         km_pfn pfn, unsigned order)
-{
-    const struct km_zone *zone = &os->zone[z];
-    km_vaddr first = km_free_list_va(zone, order, 0), end = first + KM_MT_NR * 8;
-    km_vaddr node = km_page_va(os, pfn) + KM_PAGE_LRU;
-
-    while (node < first || node >= end)
-        node = km_peek32(window, node + KM_LIST_NEXT);
-    return (enum km_migratetype)((node - first) / 8);
-}
-
-bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order)
+bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
+                      enum km_migratetype mt)
 {
     km_pfn head;
     unsigned have;
 
     if (!km_buddy_find(os, cpu->window, pfn, &head, &have) || have < order)
         return false;
-    enum km_migratetype mt = type_of_block(os, cpu->window, z, head, have);
-
     unfile_block(os, cpu, z, head, have);
     while (have > order) {
         have--;

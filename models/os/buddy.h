@@ -22,9 +22,10 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
 /* Only the requester's own lists (C4.1): KM_PFN_NONE if they hold nothing big enough. */
 km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                          enum km_migratetype mt);
-/* Takes exactly [pfn, pfn + 2^order), splitting the free block around it: literal replay.
- * False if the range is not wholly free. */
-bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order);
+/* Takes exactly [pfn, pfn + 2^order), splitting the free block around it and filing the rest under mt:
+ * literal replay. False if the range is not wholly free. */
+bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
+                      enum km_migratetype mt);
 
 /* Moves every free block of pfn's pageblock to the tails of mt's lists; returns how many pages moved. */
 uint32_t km_buddy_move_pageblock(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn,

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * guest.h - a simulated kernel in its memory, built from what a capture says about the machine.
+ *
+ * Holds the window (guest RAM), null CPU ports and the allocators' state. A replay has one; looking ahead in
+ * the trace uses a second one that applies the trace literally.
+ */
+#ifndef KM_WORKLOAD_GUEST_H
+#define KM_WORKLOAD_GUEST_H
+
+#include "models/os/boot.h"
+#include "sim/base/window.h"
+#include "sim/config/config.h"
+#include "sim/trace/bundle.h"
+
+#define KM_GUEST_MAX_RANGES 2048
+#define KM_GUEST_TABLE_PAGES 24u /* behind the static area: page tables of the linear map */
+#define KM_GUEST_IMAGE_BYTES (KM_OS_STATIC_BYTES + KM_GUEST_TABLE_PAGES * KM_PAGE_BYTES)
+
+/* Facts a replay needs before anything is built; gathered from configuration and bundle. */
+struct km_machine_facts {
+    unsigned cpus;
+    bool pae;
+    km_pfn max_pfn, max_low_pfn;
+    unsigned nr_ram;
+    struct km_pfn_range ram[KM_BUNDLE_MAX_E820];
+    unsigned pageblock_order;
+    km_vaddr page_offset;
+};
+
+struct km_guest {
+    struct km_window window;
+    struct km_os os;
+    struct km_cpu cpu[KM_MAX_CPUS]; /* null ports */
+    struct km_machine_facts facts;
+};
+
+/* Fills facts; what neither configuration nor bundle tells is derived (MAXMEM rule, PAE from version). */
+int km_guest_facts(struct km_machine_facts *facts, const struct km_config *cfg, const struct km_bundle *bundle,
+                   km_pfn highest_pfn_seen, struct km_err *err);
+/* Memory and CPU ports only. */
+int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, struct km_err *err);
+/* Zones and mem_map with nothing free yet; static_pa and mem_map_pa lie in frames that are never free. */
+void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr static_pa, km_paddr mem_map_pa);
+void km_guest_release(struct km_guest *g);
+
+#endif

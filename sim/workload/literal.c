@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * literal.c - see literal.h.
+ */
+#include "sim/workload/literal.h"
+
+bool km_range_free(const struct km_os *os, const uint8_t *window, km_pfn pfn, unsigned order)
+{
+    km_pfn head;
+    unsigned have;
+
+    return km_buddy_find(os, window, pfn, &head, &have) && have >= order;
+}
+
+bool km_range_has_free(const struct km_os *os, const uint8_t *window, km_pfn pfn, unsigned order)
+{
+    km_pfn head;
+    unsigned have;
+
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++)
+        if (km_buddy_find(os, window, p, &head, &have))
+            return true;
+    return false;
+}
+
+static bool in_one_zone(const struct km_os *os, km_pfn pfn, unsigned order)
+{
+    enum km_zone_id z = km_pfn_zone(os, pfn);
+
+    return order < KM_NR_ORDERS && !(pfn & ((1u << order) - 1)) && z != KM_NR_ZONES &&
+           pfn + (1u << order) <= os->zone[z].end_pfn;
+}
+
+static enum km_migratetype type_of(const struct km_event *ev)
+{
+    int mt = ev->page.migratetype;
+
+    return mt >= 0 && mt < KM_MT_NR ? (enum km_migratetype)mt : KM_MT_MOVABLE;
+}
+
+static enum km_literal_result give_back(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order,
+                                        enum km_migratetype mt)
+{
+    if (km_range_has_free(os, cpu->window, pfn, order))
+        return KM_LITERAL_CONFLICT;
+    km_buddy_free(os, cpu, km_pfn_zone(os, pfn), pfn, order, mt, false);
+    return KM_LITERAL_APPLIED;
+}
+
+enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_event *ev)
+{
+    if (ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED && ev->type != KM_EV_PAGE_PCPU_DRAIN &&
+        ev->type != KM_EV_PAGE_FREE)
+        return KM_LITERAL_IGNORED;
+    if (ev->type == KM_EV_PAGE_FREE && km_pcp_covers(os, ev->page.order))
+        return KM_LITERAL_IGNORED; /* goes to a per-CPU list */
+
+    km_pfn pfn = ev->page.pfn;
+    unsigned order = ev->page.order;
+
+    if (!in_one_zone(os, pfn, order))
+        return KM_LITERAL_CONFLICT;
+    enum km_zone_id z = km_pfn_zone(os, pfn);
+
+    switch (ev->type) {
+    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        return km_buddy_take_at(os, cpu, z, pfn, order, type_of(ev)) ? KM_LITERAL_APPLIED : KM_LITERAL_CONFLICT;
+    case KM_EV_PAGE_PCPU_DRAIN:
+        return give_back(os, cpu, pfn, order, type_of(ev));
+    default:
+        return give_back(os, cpu, pfn, order, km_pageblock_type(os, cpu, z, pfn));
+    }
+}

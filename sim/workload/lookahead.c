@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * lookahead.c - see lookahead.h.
+ * Invariants: only the first contact with a block or page counts; a block merged into a bigger one before it
+ * was carved tells nothing and stays unknown.
+ */
+#include "sim/workload/lookahead.h"
+
+#include "sim/workload/literal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD_SEEN = 1, PAGE_SEEN = 2 };
+
+int km_lookahead_init(struct km_lookahead *la, km_pfn nr_frames, unsigned pageblock_order, struct km_err *err)
+{
+    size_t blocks = (nr_frames >> pageblock_order) + 1;
+
+    memset(la, 0, sizeof(*la));
+    la->nr_frames = nr_frames;
+    la->pending_head = KM_PFN_NONE;
+    la->block_order = calloc(nr_frames, 1);
+    la->block_type = malloc(nr_frames);
+    la->carve_seq = calloc(nr_frames, sizeof(*la->carve_seq));
+    la->touched = calloc(nr_frames, 1);
+    la->pageblock_type = malloc(blocks);
+    la->pageblock_hint = malloc(blocks);
+    if (!la->block_order || !la->block_type || !la->carve_seq || !la->touched || !la->pageblock_type ||
+        !la->pageblock_hint) {
+        km_lookahead_release(la);
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking ahead over %u page frames", nr_frames);
+    }
+    memset(la->block_type, KM_TYPE_UNKNOWN, nr_frames);
+    memset(la->pageblock_type, KM_TYPE_UNKNOWN, blocks);
+    memset(la->pageblock_hint, KM_TYPE_UNKNOWN, blocks);
+    return KM_OK;
+}
+
+void km_lookahead_release(struct km_lookahead *la)
+{
+    free(la->block_order);
+    free(la->block_type);
+    free(la->carve_seq);
+    free(la->touched);
+    free(la->pageblock_type);
+    free(la->pageblock_hint);
+    free(la->front.entry);
+    free(la->back.entry);
+    memset(la, 0, sizeof(*la));
+}
+
+static void remember(struct km_pcp_entries *list, const struct km_event *ev)
+{
+    if (list->nr == list->room) {
+        size_t room = list->room ? 2 * list->room : 1024;
+        struct km_pcp_entry *grown = realloc(list->entry, room * sizeof(*grown));
+
+        if (!grown)
+            return; /* a shorter list only makes the start state less complete */
+        list->entry = grown;
+        list->room = room;
+    }
+    list->entry[list->nr++] = (struct km_pcp_entry){
+        .pfn = ev->page.pfn,
+        .cpu = ev->cpu,
+        .order = ev->page.order,
+        .migratetype = (uint8_t)(ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_PCP_TYPES
+                                     ? ev->page.migratetype
+                                     : KM_MT_MOVABLE),
+    };
+}
+
+/* First contact with a block that was free at the start. */
+static void touch_head(struct km_lookahead *la, km_pfn head, unsigned order, uint8_t type, bool carved)
+{
+    if (head >= la->nr_frames || !la->block_order[head] || (la->touched[head] & HEAD_SEEN))
+        return;
+    la->touched[head] |= HEAD_SEEN;
+    if (la->block_order[head] != order + 1)
+        return;
+    la->block_type[head] = type;
+    if (carved)
+        la->carve_seq[head] = ++la->carves;
+}
+
+static bool page_seen(struct km_lookahead *la, km_pfn pfn, unsigned order)
+{
+    bool seen = pfn >= la->nr_frames || (la->touched[pfn] & PAGE_SEEN);
+
+    for (km_pfn p = pfn; p < pfn + (1u << order) && p < la->nr_frames; p++)
+        la->touched[p] |= PAGE_SEEN;
+    return seen;
+}
+
+static void note_carve(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
+{
+    km_pfn head;
+    unsigned order;
+    uint8_t type = (uint8_t)ev->page.migratetype;
+
+    page_seen(la, ev->page.pfn, ev->page.order);
+    if (type < KM_MT_PCP_TYPES && km_pfn_zone(&oracle->os, ev->page.pfn) != KM_NR_ZONES && ev->cpu < KM_MAX_CPUS)
+        la->refilled[ev->cpu][km_pfn_zone(&oracle->os, ev->page.pfn)][ev->page.order][type] = true;
+    if (!km_buddy_find(&oracle->os, oracle->window.base, ev->page.pfn, &head, &order))
+        return;
+    uint8_t *hint = &la->pageblock_hint[head >> oracle->os.p.pageblock_order];
+
+    if (*hint == KM_TYPE_UNKNOWN)
+        *hint = head == la->pending_head ? la->pending_type : type;
+    touch_head(la, head, order, head == la->pending_head ? la->pending_type : type, true);
+    la->pending_head = KM_PFN_NONE;
+}
+
+/* The steal moves every free block of the pageblock to other lists: what is not known by now stays so. */
+static void note_steal(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
+{
+    unsigned block = oracle->os.p.pageblock_order;
+    km_pfn start = ev->extfrag.pfn >> block << block;
+
+    la->pending_head = ev->extfrag.pfn;
+    la->pending_type = (uint8_t)ev->extfrag.fallback_migratetype;
+    if (ev->extfrag.pfn >= la->nr_frames)
+        return;
+    touch_head(la, ev->extfrag.pfn, ev->extfrag.fallback_order, la->pending_type, true);
+    if (ev->extfrag.fallback_order >= block)
+        return;
+    for (km_pfn p = start; p < start + (1u << block) && p < la->nr_frames; p++)
+        if (la->block_order[p] && la->block_order[p] - 1u < block)
+            touch_head(la, p, la->block_order[p] - 1u, la->pending_type, false);
+}
+
+/* Blocks the freed one merges with lose their place before it was learnt. */
+static void note_merge(struct km_lookahead *la, struct km_guest *oracle, km_pfn pfn, unsigned order)
+{
+    while (order < KM_NR_ORDERS - 1) {
+        km_pfn buddy = pfn ^ (1u << order), head;
+        unsigned have;
+
+        if (!km_buddy_find(&oracle->os, oracle->window.base, buddy, &head, &have) || head != buddy ||
+            have != order)
+            return;
+        if (buddy < la->nr_frames)
+            la->touched[buddy] |= HEAD_SEEN;
+        pfn &= buddy;
+        order++;
+    }
+}
+
+static void note_drain(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
+{
+    uint8_t *type = &la->pageblock_type[ev->page.pfn >> oracle->os.p.pageblock_order];
+
+    if (!page_seen(la, ev->page.pfn, ev->page.order))
+        remember(&la->back, ev);
+    if (*type == KM_TYPE_UNKNOWN && ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_ISOLATE)
+        *type = (uint8_t)ev->page.migratetype;
+    note_merge(la, oracle, ev->page.pfn, ev->page.order);
+}
+
+static bool usable(const struct km_lookahead *la, const struct km_event *ev)
+{
+    return ev->page.pfn < la->nr_frames && ev->page.order < KM_NR_ORDERS;
+}
+
+void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
+{
+    struct km_os *os = &oracle->os;
+
+    switch (ev->type) {
+    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        if (usable(la, ev))
+            note_carve(la, oracle, ev);
+        break;
+    case KM_EV_PAGE_ALLOC_EXTFRAG:
+        note_steal(la, oracle, ev);
+        break;
+    case KM_EV_PAGE_PCPU_DRAIN:
+        if (usable(la, ev))
+            note_drain(la, oracle, ev);
+        break;
+    case KM_EV_PAGE_ALLOC:
+        if (usable(la, ev) && km_pcp_covers(os, ev->page.order) && !page_seen(la, ev->page.pfn, ev->page.order))
+            remember(&la->front, ev);
+        break;
+    case KM_EV_PAGE_FREE:
+        if (!usable(la, ev))
+            break;
+        page_seen(la, ev->page.pfn, ev->page.order);
+        if (!km_pcp_covers(os, ev->page.order))
+            note_merge(la, oracle, ev->page.pfn, ev->page.order);
+        break;
+    default:
+        return;
+    }
+    if (km_literal_apply(os, &oracle->cpu[0], ev) == KM_LITERAL_CONFLICT)
+        la->irregular++;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * prescan.c - the highest page frame a trace names: how much RAM a trace without a memory map implies.
+ */
+#include "sim/workload/replay.h"
+
+int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err)
+{
+    struct km_trace *trace = NULL;
+    struct km_event ev;
+    uint64_t kmem = 0;
+    int rc = km_trace_open(&trace, path, err);
+
+    if (rc < 0)
+        return rc;
+    *highest = 0;
+    while (km_trace_next(trace, &ev, NULL) > 0) {
+        if (ev.type < KM_EV_PAGE_ALLOC || ev.type > KM_EV_PAGE_PCPU_DRAIN || ev.page.pfn == KM_PFN_NONE ||
+            ev.page.order >= KM_NR_ORDERS)
+            continue;
+        kmem++;
+        if (ev.page.pfn + (1u << ev.page.order) - 1 > *highest)
+            *highest = ev.page.pfn + (1u << ev.page.order) - 1;
+    }
+    km_trace_close(trace);
+    if (!kmem)
+        return km_fail(err, KM_E_INPUT, path, 0, 0,
+                       "no kmem page events in this trace: record with -e kmem (mm_page_alloc, mm_page_free)");
+    return KM_OK;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * proc_files.c - the simulated kernel's /proc files: gathers the numbers, sim/report writes the text.
+ */
+#include "sim/workload/replay.h"
+
+#include "models/os/pcp.h"
+#include "sim/report/proc_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void gather_zone(const struct km_guest *g, enum km_zone_id z, struct km_proc_zone *out)
+{
+    const struct km_zone *zone = &g->os.zone[z];
+    const uint8_t *w = g->window.base;
+    uint64_t types[KM_MT_NR][KM_NR_ORDERS];
+    km_pfn block = 1u << g->os.p.pageblock_order;
+
+    out->name = zone->name;
+    out->free = km_peek32(w, zone->va + KM_ZONE_NR_FREE_PAGES);
+    out->boost = km_peek32(w, zone->va + KM_ZONE_BOOST);
+    out->min = km_peek32(w, zone->va + KM_ZONE_WATERMARK) + out->boost;
+    out->low = km_peek32(w, zone->va + KM_ZONE_WATERMARK + 4) + out->boost;
+    out->high = km_peek32(w, zone->va + KM_ZONE_WATERMARK + 8) + out->boost;
+    out->spanned = zone->end_pfn - zone->start_pfn;
+    out->present = zone->present_pages;
+    out->managed = km_peek32(w, zone->va + KM_ZONE_MANAGED);
+    out->start_pfn = zone->start_pfn;
+    out->nr_protection = KM_NR_ZONES;
+    for (unsigned j = 0; j < KM_NR_ZONES; j++)
+        out->protection[j] = km_peek32(w, zone->va + KM_ZONE_LOWMEM_RESERVE + j * 4);
+    km_buddy_count(&g->os, w, z, out->nr_free, types);
+    for (unsigned mt = 0; mt < KM_MT_NR; mt++)
+        memcpy(out->type_free[mt], types[mt], sizeof(types[mt]));
+    for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p = (p | (block - 1)) + 1) {
+        struct km_cpu peek;
+
+        km_cpu_init_null(&peek, 0, (uint8_t *)w);
+        out->type_blocks[km_pageblock_type((struct km_os *)&g->os, &peek, z, p)]++;
+    }
+    out->nr_cpus = zone->present_pages ? g->os.p.cpus : 0;
+    for (unsigned c = 0; c < out->nr_cpus; c++) {
+        out->pcp[c].count = km_pcp_count(&g->os, w, z, c);
+        out->pcp[c].high = km_peek32(w, zone->pcp_va[c] + KM_PCP_HIGH);
+        out->pcp[c].batch = km_peek32(w, zone->pcp_va[c] + KM_PCP_BATCH);
+    }
+}
+
+static void write_text(struct km_replay *r, bool at_start, const char *name, char *text)
+{
+    if (text)
+        km_report_proc(r->report, at_start, name, text);
+    free(text);
+}
+
+static char *iomem_text(const struct km_replay *r)
+{
+    struct km_proc_resource res[2 * KM_BUNDLE_MAX_E820];
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i < r->guest.facts.nr_ram; i++)
+        res[nr++] = (struct km_proc_resource){.start = (uint64_t)r->guest.facts.ram[i].start << KM_PAGE_SHIFT,
+                                              .end = ((uint64_t)r->guest.facts.ram[i].end << KM_PAGE_SHIFT) - 1,
+                                              .name = "System RAM"};
+    return km_proc_iomem(res, nr);
+}
+
+void km_replay_proc(struct km_replay *r, bool at_start)
+{
+    static const char *const types[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
+    struct km_proc_zone zones[KM_NR_ZONES];
+    uint64_t free = 0, managed = 0, high_free = 0, high_managed = 0;
+
+    memset(zones, 0, sizeof(zones));
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        gather_zone(&r->guest, (enum km_zone_id)z, &zones[z]);
+        free += zones[z].free;
+        managed += zones[z].managed;
+    }
+    high_free = zones[KM_ZONE_HIGHMEM].free;
+    high_managed = zones[KM_ZONE_HIGHMEM].managed;
+    const struct km_proc_meminfo_row meminfo[] = {
+        {.name = "MemTotal", .kib = managed * 4},
+        {.name = "MemFree", .kib = free * 4},
+        {.name = "HighTotal", .kib = high_managed * 4},
+        {.name = "HighFree", .kib = high_free * 4},
+        {.name = "LowTotal", .kib = (managed - high_managed) * 4},
+        {.name = "LowFree", .kib = (free - high_free) * 4},
+    };
+    const struct km_proc_counter vmstat[] = {{"nr_free_pages", free}};
+
+    write_text(r, at_start, "buddyinfo", km_proc_buddyinfo(zones, KM_NR_ZONES));
+    write_text(r, at_start, "pagetypeinfo",
+               km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order, types, KM_ARRAY_LEN(types)));
+    write_text(r, at_start, "zoneinfo", km_proc_zoneinfo(zones, KM_NR_ZONES, NULL, 0));
+    write_text(r, at_start, "meminfo", km_proc_meminfo(meminfo, KM_ARRAY_LEN(meminfo)));
+    write_text(r, at_start, "vmstat", km_proc_vmstat(vmstat, KM_ARRAY_LEN(vmstat)));
+    write_text(r, at_start, "iomem", iomem_text(r));
+}

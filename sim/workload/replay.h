@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * replay.h - replaying a captured kernel trace on the simulated kernel.
+ *
+ * replay.c reads events and hands them to the mode; start_*.c build the state the trace begins in; one file
+ * per mode (replay_literal.c: oracle and buddy, replay_pages.c: pages, objects.c: objects); samples.c
+ * compares with the truth samples in the trace.
+ */
+#ifndef KM_WORKLOAD_REPLAY_H
+#define KM_WORKLOAD_REPLAY_H
+
+#include "sim/base/progress.h"
+#include "sim/base/run_options.h"
+#include "sim/report/report.h"
+#include "sim/trace/trace.h"
+#include "sim/workload/guest.h"
+#include "sim/workload/page_map.h"
+
+enum km_skip_reason {
+    KM_SKIP_BEFORE_START,  /* recorded before the start snapshot was complete        */
+    KM_SKIP_NOT_MODELLED,  /* an event this mode does not use                        */
+    KM_SKIP_FAILED_ALLOC,  /* the traced kernel got nothing                          */
+    KM_SKIP_UNKNOWN_FREE,  /* frees what the model never saw allocated (H6)          */
+    KM_SKIP_DOUBLE_ALLOC,  /* allocates what is already allocated: a free was silent */
+    KM_SKIP_OUT_OF_RANGE,  /* page frames, orders or CPUs this machine does not have */
+    KM_SKIP_CONFLICT,      /* the literal state contradicts the event                */
+    KM_SKIP_NR,
+};
+
+struct km_replay;
+struct km_pages_state;
+struct km_live_objects;
+
+/* One replay mode. */
+struct km_replay_mode_ops {
+    const char *name;
+    int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
+    void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
+    void (*close)(struct km_replay *r); /* optional */
+};
+
+extern const struct km_replay_mode_ops km_replay_oracle, km_replay_buddy, km_replay_pages;
+
+struct km_samples {
+    uint64_t next_period_ns; /* simulated /proc/buddyinfo is noted when the trace passes this */
+    bool open;               /* between SAMPLE_BEGIN and SAMPLE_CORE */
+    uint64_t taken;
+};
+
+struct km_replay {
+    const struct km_config *cfg;
+    struct km_bundle *bundle; /* NULL: a plain trace file */
+    struct km_trace *trace;
+    struct km_guest guest;
+    struct km_page_map map;
+    const struct km_replay_mode_ops *mode;
+    struct km_report *report;
+    struct km_run_summary sum;
+    uint64_t skipped[KM_SKIP_NR];
+    struct km_samples samples;
+    struct km_pages_state *pages;   /* replay_pages.c */
+    struct km_live_objects *live;   /* live_objects.c */
+    const struct km_engine_ops *engine;
+    void *machine;        /* timed engine; NULL with timing off */
+    struct km_hw_stats hw;
+    struct km_progress progress;
+    struct km_event head; /* next event, read ahead by one */
+    bool have_head;
+    int status;           /* of the trace reader; negative: damaged */
+    struct km_err err;
+    bool have_time;
+    uint64_t start_ns;    /* time of the first replayed event */
+    uint64_t now_ns;      /* time of the event being replayed */
+    bool start_at_kpage_end; /* events before the snapshot's end mark are passed over */
+    bool started;
+    bool boot;            /* started from the memory map; the first carvings may synchronise */
+    bool boot_pagesets;   /* per-CPU lists are not live yet */
+    bool boot_limits;     /* watermarks and final per-CPU limits are set */
+    uint64_t index;       /* events delivered so far */
+    uint64_t boost_clear_ns; /* kswapd will have taken back a watermark boost by then; KM_NEVER: none */
+    bool synced_list[KM_NR_ZONES][KM_MT_NR]; /* boot_sync.c has caught up with these lists */
+    uint64_t synced;               /* pages taken silently for that */
+};
+
+static inline void km_replay_skip(struct km_replay *r, enum km_skip_reason why)
+{
+    r->skipped[why]++;
+}
+
+/* Notes that a decision agreed or not with the traced one. */
+void km_replay_buddy_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model);
+void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model);
+
+/* start_snapshot.c, start_boot.c, start_counts.c: build guest, map and lists. */
+int km_start_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err);
+int km_start_boot(struct km_replay *r, struct km_err *err);
+int km_start_counts(struct km_replay *r, const char *trace_path, struct km_err *err);
+
+/* boot_sync.c: called before a carving is modelled. */
+void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
+
+/* replay_pages.c: the model boosted a watermark. */
+void km_pages_boosted(struct km_replay *r, uint64_t time_ns);
+int km_pages_open(struct km_replay *r, struct km_err *err);
+void km_pages_close(struct km_replay *r);
+
+/* live_objects.c */
+void km_live_objects_event(struct km_replay *r, const struct km_event *ev);
+double km_live_objects_internal_pct(const struct km_replay *r); /* < 0: unknown */
+void km_live_objects_finish(struct km_replay *r);
+void km_live_objects_release(struct km_replay *r);
+
+/* prescan.c: highest frame named in the trace; an error if it has no page events. */
+int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err);
+
+/* samples.c */
+void km_samples_mark(struct km_replay *r, const struct km_event *ev);
+void km_samples_time(struct km_replay *r, uint64_t time_ns);
+
+/* page_tables.c: builds them and returns CR3. */
+int km_replay_page_tables(struct km_replay *r, km_paddr *cr3, struct km_err *err);
+
+/* proc_files.c: DIR/proc from the simulated state. */
+void km_replay_proc(struct km_replay *r, bool at_start);
+
+/* Entry point of `workload.type: replay`. */
+int km_replay_run(const struct km_config *cfg, const struct km_run_options *opt, struct km_err *err);
+
+#endif

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT
+ * start_snapshot.c - the start state of a capture that has kpageflags: which page frames are free is known.
+ *
+ * The snapshot was read while tracing was on, so it is made consistent with the events between its two marks.
+ * Free blocks are the largest aligned all-free blocks. Which list a block is on, the order of the lists, the
+ * per-CPU lists and the pageblock types come from looking ahead (lookahead.h), then from PAGETYPE's counts,
+ * then from the content of the pageblock. Without looking ahead the counts alone are used.
+ * References: start-state notes; kernel-behaviour A4, C1, H6.
+ */
+#include "sim/workload/lookahead.h"
+#include "sim/workload/replay.h"
+
+#include "models/base/bits.h"
+#include "models/os/buddy.h"
+#include "models/os/pcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* kpageflags bits (Documentation/admin-guide/mm/pagemap.rst) */
+enum {
+    KPF_LRU = 5,
+    KPF_SLAB = 7,
+    KPF_BUDDY = 10,
+    KPF_ANON = 12,
+    KPF_COMPOUND_HEAD = 15,
+    KPF_COMPOUND_TAIL = 16,
+    KPF_NOPAGE = 20,
+    KPF_RESERVED = 32,
+};
+
+struct snapshot {
+    struct km_replay *r;
+    const struct km_proc_state *state;
+    uint8_t *free;        /* [pfn] */
+    uint8_t *block_order; /* [head pfn] order + 1 */
+    km_pfn frames;
+    struct km_lookahead la;
+    bool look;
+    /* first samples behind the snapshot */
+    uint64_t quota[KM_NR_ZONES][KM_MT_NR][KM_NR_ORDERS];
+    bool have_quota;
+    uint64_t blocks[KM_NR_ZONES][KM_MT_NR];
+    struct km_mark_zoneinfo zoneinfo[KM_NR_ZONES];
+    bool have_zoneinfo[KM_NR_ZONES];
+};
+
+static bool flag(const struct snapshot *s, km_pfn pfn, unsigned bit)
+{
+    return pfn < s->state->nr_frames && (s->state->kpageflags[pfn] >> bit & 1);
+}
+
+static int zone_by_name(const struct km_os *os, const char *name)
+{
+    for (int z = 0; z < KM_NR_ZONES; z++)
+        if (os->zone[z].name && !strcmp(os->zone[z].name, name))
+            return z;
+    return -1;
+}
+
+/* Lowest run of frames the kernel never gives away, of `bytes`, from `from` on: the kernel image. */
+static km_pfn reserved_run_up(const struct snapshot *s, km_pfn from, km_pfn to, km_pfn pages)
+{
+    km_pfn run = 0;
+
+    for (km_pfn p = from; p < to; p++) {
+        run = flag(s, p, KPF_RESERVED) && !flag(s, p, KPF_NOPAGE) ? run + 1 : 0;
+        if (run == pages)
+            return p + 1 - pages;
+    }
+    return KM_PFN_NONE;
+}
+
+/* Highest such run below `to`: mem_map is allocated top-down (A3). */
+static km_pfn reserved_run_down(const struct snapshot *s, km_pfn to, km_pfn pages)
+{
+    km_pfn run = 0;
+
+    for (km_pfn p = to; p-- > 0;) {
+        run = flag(s, p, KPF_RESERVED) && !flag(s, p, KPF_NOPAGE) ? run + 1 : 0;
+        if (run == pages)
+            return p;
+    }
+    return KM_PFN_NONE;
+}
+
+/* The last word on a frame that changed while the snapshot was being read. */
+static void correct(struct snapshot *s, const struct km_event *ev)
+{
+    bool freed = ev->type == KM_EV_PAGE_PCPU_DRAIN ||
+                 (ev->type == KM_EV_PAGE_FREE && ev->page.order > 3 && ev->page.order != s->r->guest.facts.pageblock_order);
+
+    if (!freed && ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED)
+        return;
+    for (km_pfn p = ev->page.pfn; p < ev->page.pfn + (1u << ev->page.order) && p < s->frames; p++)
+        s->free[p] = freed;
+}
+
+static km_pfn zone_border(const struct km_machine_facts *f, km_pfn pfn)
+{
+    if (pfn < 4096)
+        return 4096 < f->max_low_pfn ? 4096 : f->max_low_pfn;
+    return pfn < f->max_low_pfn ? f->max_low_pfn : f->max_pfn;
+}
+
+/* Largest aligned all-free blocks, inside their zones. */
+static void find_blocks(struct snapshot *s)
+{
+    for (km_pfn p = 1; p < s->frames;) {
+        if (!s->free[p]) {
+            p++;
+            continue;
+        }
+        km_pfn end = zone_border(&s->r->guest.facts, p), run = 1;
+        unsigned order = 0;
+
+        while (order < KM_NR_ORDERS - 1 && !(p & (1u << order)) && p + (2u << order) <= end) {
+            while (run < 2u << order && p + run < s->frames && s->free[p + run])
+                run++;
+            if (run < 2u << order)
+                break;
+            order++;
+        }
+        s->block_order[p] = (uint8_t)(order + 1);
+        p += 1u << order;
+    }
+}
+
+static void note_mark(struct snapshot *s, const struct km_os *os, const struct km_event *ev)
+{
+    uint64_t value;
+    const char *rest;
+    struct km_mark_pagetype pt;
+    struct km_mark_zoneinfo zi;
+
+    switch (km_mark_kind(ev->text.text, &value, &rest)) {
+    case KM_MARK_PAGETYPE:
+        if (!km_mark_pagetype(rest, &pt))
+            return;
+        int z = zone_by_name(os, pt.zone);
+
+        if (z < 0)
+            return;
+        if (pt.line == KM_PAGETYPE_FREE && pt.migratetype < KM_MT_NR) {
+            memcpy(s->quota[z][pt.migratetype], pt.nr_free, sizeof(pt.nr_free));
+            s->have_quota = true;
+        } else if (pt.line == KM_PAGETYPE_BLOCKS) {
+            memcpy(s->blocks[z], pt.blocks, sizeof(s->blocks[z]));
+        }
+        return;
+    case KM_MARK_ZONEINFO:
+        if (km_mark_zoneinfo(rest, &zi) && (z = zone_by_name(os, zi.zone)) >= 0 && !s->have_zoneinfo[z]) {
+            s->zoneinfo[z] = zi;
+            s->have_zoneinfo[z] = true;
+        }
+        return;
+    default:
+        return;
+    }
+}
+
+/* Reads to the end mark of the snapshot, correcting it on the way. */
+static int read_to_snapshot(struct snapshot *s, struct km_trace *trace, struct km_err *err)
+{
+    struct km_event ev;
+    bool inside = false;
+    int rc;
+
+    while ((rc = km_trace_next(trace, &ev, err)) > 0) {
+        if (ev.type == KM_EV_MARK) {
+            uint64_t value;
+            const char *rest;
+            enum km_mark_kind kind = km_mark_kind(ev.text.text, &value, &rest);
+
+            if (kind == KM_MARK_KPAGE_BEGIN)
+                inside = true;
+            if (kind == KM_MARK_KPAGE_END)
+                return KM_OK;
+        } else if (inside) {
+            correct(s, &ev);
+        }
+    }
+    return rc < 0 ? rc
+                  : km_fail(err, KM_E_INPUT, s->r->bundle->trace_path, 0, 0,
+                            "the bundle has kpageflags but the trace has no KPAGE_END mark");
+}
+
+/* The rest of the trace: all of it when looking ahead, else the first sample with its PAGETYPE lines. */
+static int read_ahead(struct snapshot *s, struct km_trace *trace, struct km_guest *oracle, struct km_err *err)
+{
+    struct km_event ev;
+    bool sampled = false;
+    int rc;
+
+    while ((rc = km_trace_next(trace, &ev, err)) > 0) {
+        uint64_t value;
+        const char *rest;
+
+        if (ev.type == KM_EV_MARK) {
+            if (!sampled)
+                note_mark(s, &oracle->os, &ev);
+            if (s->have_quota && km_mark_kind(ev.text.text, &value, &rest) == KM_MARK_SAMPLE_END)
+                sampled = true;
+            if (sampled && !s->look)
+                return KM_OK;
+        } else if (s->look) {
+            km_lookahead_event(&s->la, oracle, &ev);
+        }
+    }
+    /* A trace cut short is replayed up to the cut; the main pass reports it. */
+    return rc == KM_E_NOMEM ? rc : KM_OK;
+}
+
+static void file_literally(struct snapshot *s, struct km_guest *g)
+{
+    for (km_pfn p = 0; p < s->frames; p++) {
+        enum km_zone_id z;
+
+        if (s->block_order[p] && (z = km_pfn_zone(&g->os, p)) != KM_NR_ZONES)
+            km_buddy_add(&g->os, &g->cpu[0], z, p, s->block_order[p] - 1u, KM_MT_MOVABLE, true);
+    }
+}
+
+/* Majority of what a pageblock holds: LRU pages make it MOVABLE. */
+static enum km_migratetype type_by_content(const struct snapshot *s, km_pfn start, km_pfn pages)
+{
+    unsigned lru = 0, kernel = 0;
+
+    for (km_pfn p = start; p < start + pages && p < s->frames; p++) {
+        if (s->free[p] || flag(s, p, KPF_RESERVED) || flag(s, p, KPF_NOPAGE))
+            continue;
+        if (flag(s, p, KPF_LRU) || flag(s, p, KPF_ANON))
+            lru++;
+        else
+            kernel++;
+    }
+    return kernel > lru ? KM_MT_UNMOVABLE : KM_MT_MOVABLE;
+}
+
+/* Evidence in falling order of strength; see the file head. */
+static enum km_migratetype guess_pageblock(const struct snapshot *s, km_pfn start, unsigned order)
+{
+    km_pfn block = start >> order;
+
+    if (s->look && s->la.pageblock_type[block] != KM_TYPE_UNKNOWN)
+        return (enum km_migratetype)s->la.pageblock_type[block];
+    if (s->look && s->la.block_type[start] != KM_TYPE_UNKNOWN && s->block_order[start] > order)
+        return (enum km_migratetype)s->la.block_type[start];
+    if (s->look && s->la.pageblock_hint[block] != KM_TYPE_UNKNOWN)
+        return (enum km_migratetype)s->la.pageblock_hint[block];
+    if (flag(s, start, KPF_NOPAGE))
+        return KM_MT_UNMOVABLE; /* a block whose first frame is a hole (A4.1) */
+    return type_by_content(s, start, 1u << order);
+}
+
+static void set_pageblocks(struct snapshot *s, struct km_guest *g)
+{
+    unsigned order = g->os.p.pageblock_order;
+
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        const struct km_zone *zone = &g->os.zone[z];
+
+        for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p = (p | ((1u << order) - 1)) + 1)
+            km_pageblock_set_type(&g->os, &g->cpu[0], (enum km_zone_id)z, p,
+                                  guess_pageblock(s, p & ~((1u << order) - 1), order));
+    }
+}
+
+struct listed {
+    km_pfn pfn;
+    uint32_t seq;
+    uint8_t order, type;
+};
+
+/* Carved ones first in the order of carving, the rest behind them by address. */
+static int by_place(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    uint32_t sx = x->seq ? x->seq : UINT32_MAX, sy = y->seq ? y->seq : UINT32_MAX;
+
+    if (sx != sy)
+        return sx < sy ? -1 : 1;
+    return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+/* Types of blocks nobody touched: their pageblock's, as long as PAGETYPE's counts allow it. */
+static void settle_types(struct snapshot *s, struct km_guest *g, enum km_zone_id z, struct listed *list, size_t nr)
+{
+    uint64_t left[KM_MT_NR][KM_NR_ORDERS];
+
+    memcpy(left, s->quota[z], sizeof(left));
+    for (size_t i = 0; i < nr; i++)
+        if (list[i].type != KM_TYPE_UNKNOWN && left[list[i].type][list[i].order])
+            left[list[i].type][list[i].order]--;
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < nr; i++) {
+            struct listed *l = &list[i];
+            unsigned want = km_pageblock_type(&g->os, &g->cpu[0], z, l->pfn);
+
+            if (l->type != KM_TYPE_UNKNOWN)
+                continue;
+            if (pass == 1) /* the pageblock's own type is used up: any type with room, else its own */
+                for (unsigned t = 0; t < KM_MT_NR && !left[want][l->order]; t++)
+                    if (left[t][l->order])
+                        want = t;
+            if (!s->have_quota || left[want][l->order] || pass == 1) {
+                l->type = (uint8_t)want;
+                if (left[want][l->order])
+                    left[want][l->order]--;
+            }
+        }
+}
+
+static int file_zone(struct snapshot *s, struct km_guest *g, enum km_zone_id z)
+{
+    const struct km_zone *zone = &g->os.zone[z];
+    size_t nr = 0;
+
+    for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p++)
+        nr += s->block_order[p] != 0;
+    struct listed *list = malloc((nr + 1) * sizeof(*list));
+
+    if (!list)
+        return KM_E_NOMEM;
+    nr = 0;
+    for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p++)
+        if (s->block_order[p])
+            list[nr++] = (struct listed){.pfn = p,
+                                         .order = s->block_order[p] - 1,
+                                         .seq = s->look ? s->la.carve_seq[p] : 0,
+                                         .type = s->look ? s->la.block_type[p] : KM_TYPE_UNKNOWN};
+    settle_types(s, g, z, list, nr);
+    qsort(list, nr, sizeof(*list), by_place);
+    for (size_t i = 0; i < nr; i++) {
+        enum km_migratetype mt = list[i].type < KM_MT_NR ? (enum km_migratetype)list[i].type : KM_MT_MOVABLE;
+
+        km_buddy_add(&g->os, &g->cpu[0], z, list[i].pfn, list[i].order, mt, true);
+        if (list[i].order >= g->os.p.pageblock_order)
+            km_pageblock_set_type(&g->os, &g->cpu[0], z, list[i].pfn, mt);
+    }
+    free(list);
+    return KM_OK;
+}
+
+static void place_entry(struct snapshot *s, struct km_guest *g, const struct km_pcp_entry *e)
+{
+    enum km_zone_id z = km_pfn_zone(&g->os, e->pfn);
+
+    if (z == KM_NR_ZONES || e->cpu >= g->os.p.cpus || s->free[e->pfn] || !km_pcp_covers(&g->os, e->order))
+        return;
+    km_pcp_place(&g->os, &g->cpu[0], z, e->cpu, e->pfn, e->order, (enum km_migratetype)e->migratetype);
+    km_page_map_clear(&s->r->map, e->pfn, e->order);
+}
+
+/* Is the whole block allocated, without any flag, and never touched by the trace? */
+static bool unseen_block(const struct snapshot *s, km_pfn pfn, unsigned order)
+{
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++)
+        if (p >= s->frames || p >= s->state->nr_frames || s->free[p] || s->state->kpageflags[p] || s->la.touched[p] ||
+            (s->state->kpagecount && s->state->kpagecount[p]))
+            return false;
+    return true;
+}
+
+/* Fills one per-CPU list with blocks nothing in the trace touches; returns the pages placed. */
+static uint32_t place_unseen(struct snapshot *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, unsigned order,
+                             enum km_migratetype mt, uint32_t pages)
+{
+    const struct km_zone *zone = &g->os.zone[z];
+    km_pfn first = (km_pfn)km_align_up(zone->start_pfn, 1u << order);
+    uint32_t placed = 0;
+
+    for (km_pfn p = first; p + (1u << order) <= zone->end_pfn && placed + (1u << order) <= pages; p += 1u << order) {
+        if (!unseen_block(s, p, order) || km_page_map_get(&s->r->map, p) == KM_PFN_NONE)
+            continue;
+        km_pcp_place(&g->os, &g->cpu[0], z, cpu, p, order, mt);
+        km_page_map_clear(&s->r->map, p, order);
+        placed += 1u << order;
+    }
+    return placed;
+}
+
+/* ZONEINFO says how many pages the lists hold; those never seen again lie on lists that never run empty. */
+static void place_missing(struct snapshot *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, uint32_t missing)
+{
+    static const enum km_migratetype order_of_types[] = {KM_MT_MOVABLE, KM_MT_UNMOVABLE, KM_MT_RECLAIMABLE};
+
+    for (unsigned order = 0; order <= g->os.p.personality->pcp_max_order; order++)
+        for (unsigned i = 0; i < KM_ARRAY_LEN(order_of_types) && missing; i++)
+            if (!s->la.refilled[cpu][z][order][order_of_types[i]])
+                missing -= place_unseen(s, g, z, cpu, order, order_of_types[i], missing);
+}
+
+static uint32_t pages_of(const struct km_pcp_entries *list, const struct km_os *os, enum km_zone_id z, unsigned cpu)
+{
+    uint32_t pages = 0;
+
+    for (size_t i = 0; i < list->nr; i++)
+        if (list->entry[i].cpu == cpu && km_pfn_zone(os, list->entry[i].pfn) == z)
+            pages += 1u << list->entry[i].order;
+    return pages;
+}
+
+/* Heads in order, what was never seen, then the tails (drained first: last). */
+static void fill_pcp(struct snapshot *s, struct km_guest *g)
+{
+    for (size_t i = 0; i < s->la.front.nr; i++)
+        place_entry(s, g, &s->la.front.entry[i]);
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        for (unsigned c = 0; s->have_zoneinfo[z] && c < s->zoneinfo[z].nr_pcp && c < g->os.p.cpus; c++) {
+            uint32_t seen = pages_of(&s->la.front, &g->os, (enum km_zone_id)z, c) +
+                            pages_of(&s->la.back, &g->os, (enum km_zone_id)z, c);
+
+            if (s->zoneinfo[z].pcp[c].count > seen)
+                place_missing(s, g, (enum km_zone_id)z, c, s->zoneinfo[z].pcp[c].count - seen);
+        }
+    for (size_t i = s->la.back.nr; i-- > 0;)
+        place_entry(s, g, &s->la.back.entry[i]);
+}
+
+static void set_limits(struct snapshot *s, struct km_guest *g)
+{
+    struct km_cpu *cpu = &g->cpu[0];
+
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        const struct km_mark_zoneinfo *zi = &s->zoneinfo[z];
+
+        if (!s->have_zoneinfo[z])
+            continue;
+        km_st32(cpu, g->os.zone[z].va + KM_ZONE_MANAGED, (uint32_t)zi->managed);
+    }
+    km_zone_setup_watermarks(&g->os, cpu);
+    km_pcp_setup(&g->os, cpu, g->os.p.cpus);
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        const struct km_mark_zoneinfo *zi = &s->zoneinfo[z];
+
+        if (!s->have_zoneinfo[z])
+            continue;
+        km_zone_set_watermarks(&g->os, cpu, (enum km_zone_id)z, (uint32_t)(zi->min - zi->boost),
+                               (uint32_t)(zi->low - zi->boost), (uint32_t)(zi->high - zi->boost));
+        km_st32(cpu, g->os.zone[z].va + KM_ZONE_BOOST, (uint32_t)zi->boost);
+        for (unsigned c = 0; c < zi->nr_pcp && c < g->os.p.cpus; c++)
+            if (km_zone_populated(&g->os.zone[z]))
+                km_pcp_set_limits(&g->os, cpu, (enum km_zone_id)z, c, zi->pcp[c].high, zi->pcp[c].batch);
+    }
+}
+
+/* lowmem_reserve as the machine reports it: it was computed from an earlier managed count (B4). */
+static void set_protection(struct snapshot *s, struct km_guest *g)
+{
+    for (unsigned i = 0; i < s->state->nr_zones; i++) {
+        const struct km_zone_facts *f = &s->state->zone[i];
+        int z = zone_by_name(&g->os, f->zone);
+
+        for (unsigned j = 0; z >= 0 && j < f->nr_protection && j < KM_NR_ZONES; j++)
+            km_st32(&g->cpu[0], g->os.zone[z].va + KM_ZONE_LOWMEM_RESERVE + j * 4, (uint32_t)f->protection[j]);
+    }
+}
+
+static void set_occupancy(struct snapshot *s, struct km_guest *g)
+{
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        for (km_pfn p = g->os.zone[z].start_pfn; p < g->os.zone[z].end_pfn; p++) {
+            uint32_t *flags = (uint32_t *)(g->window.base + km_page_va(&g->os, p) + KM_PAGE_FLAGS);
+
+            *flags &= ~(uint32_t)KM_PG_RESERVED;
+            if (flag(s, p, KPF_RESERVED))
+                *flags |= KM_PG_RESERVED;
+            if (flag(s, p, KPF_LRU))
+                *flags |= KM_PG_LRU;
+            if (!s->free[p])
+                s->r->map.model[p] = p;
+        }
+}
+
+static int build(struct snapshot *s, km_paddr static_pa, km_paddr mem_map_pa, struct km_err *err)
+{
+    struct km_guest *g = &s->r->guest;
+
+    km_guest_build(g, s->r->cfg, static_pa, mem_map_pa);
+    set_occupancy(s, g);
+    set_limits(s, g);
+    set_protection(s, g);
+    set_pageblocks(s, g);
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        if (file_zone(s, g, (enum km_zone_id)z) < 0)
+            return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory building the start state");
+    /* oracle and buddy leave the per-CPU lists to the trace: their pages count as allocated */
+    if (s->look && s->r->cfg->replay.mode != KM_REPLAY_ORACLE && s->r->cfg->replay.mode != KM_REPLAY_BUDDY)
+        fill_pcp(s, g);
+    return KM_OK;
+}
+
+static int prepare(struct snapshot *s, struct km_err *err)
+{
+    s->frames = s->r->guest.facts.max_pfn;
+    s->look = s->r->cfg->replay.lookahead;
+    s->free = calloc(s->frames, 1);
+    s->block_order = calloc(s->frames, 1);
+    if (!s->free || !s->block_order)
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for %u page frames", s->frames);
+    for (km_pfn p = 0; p < s->frames; p++)
+        s->free[p] = flag(s, p, KPF_BUDDY);
+    return km_lookahead_init(&s->la, s->frames, s->r->guest.facts.pageblock_order, err);
+}
+
+static int run_ahead(struct snapshot *s, const char *trace_path, km_paddr *static_pa, km_paddr *mem_map_pa,
+                     struct km_err *err)
+{
+    const struct km_machine_facts *f = &s->r->guest.facts;
+    struct km_trace *trace = NULL;
+    struct km_guest oracle;
+    km_pfn mem_map_pages =
+        (km_pfn)(km_align_up(f->max_pfn, 1u << (KM_NR_ORDERS - 1)) * s->r->cfg->os.struct_page_bytes >> KM_PAGE_SHIFT);
+    int rc = km_trace_open(&trace, trace_path, err);
+
+    if (rc < 0)
+        return rc;
+    rc = read_to_snapshot(s, trace, err);
+    if (rc < 0)
+        goto close;
+    find_blocks(s);
+    memcpy(s->la.block_order, s->block_order, s->frames);
+    km_pfn image = reserved_run_up(s, 4096, f->max_low_pfn, KM_GUEST_IMAGE_BYTES >> KM_PAGE_SHIFT);
+    km_pfn map = reserved_run_down(s, f->max_low_pfn, mem_map_pages);
+
+    if (image == KM_PFN_NONE || map == KM_PFN_NONE) {
+        rc = km_fail(err, KM_E_INPUT, s->state->dir, 0, 0,
+                     "kpageflags shows no reserved frames for the kernel image or mem_map: not this machine's");
+        goto close;
+    }
+    *static_pa = (km_paddr)image << KM_PAGE_SHIFT;
+    *mem_map_pa = (km_paddr)map << KM_PAGE_SHIFT;
+    rc = km_guest_open(&oracle, f, err);
+    if (rc < 0)
+        goto close;
+    km_guest_build(&oracle, s->r->cfg, *static_pa, *mem_map_pa);
+    file_literally(s, &oracle);
+    rc = read_ahead(s, trace, &oracle, err);
+    km_guest_release(&oracle);
+close:
+    km_trace_close(trace);
+    return rc;
+}
+
+int km_start_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err)
+{
+    struct snapshot *s = calloc(1, sizeof(*s));
+    km_paddr static_pa, mem_map_pa;
+
+    if (!s)
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
+    s->r = r;
+    s->state = &r->bundle->start;
+    int rc = prepare(s, err);
+
+    if (rc == KM_OK)
+        rc = run_ahead(s, trace_path, &static_pa, &mem_map_pa, err);
+    if (rc == KM_OK)
+        rc = build(s, static_pa, mem_map_pa, err);
+    if (rc == KM_OK) {
+        r->start_at_kpage_end = true;
+        r->sum.start_inferred = s->look;
+        snprintf(r->sum.start_state, sizeof(r->sum.start_state), "kpageflags%s",
+                 s->look ? ", lists and types inferred by looking ahead" : " and counts, no look-ahead");
+    }
+    km_lookahead_release(&s->la);
+    free(s->free);
+    free(s->block_order);
+    free(s);
+    return rc;
+}
