@@ -165,9 +165,8 @@ static int write_page(const char *path, const struct km_compare *c, const struct
     km_html_head(f, "kmemsim: runs side by side");
     int ret = write_body(f, c, rows, err);
     km_html_tail(f);
-    errno = 0;
     bool bad = fflush(f) || ferror(f);
-    int saved_errno = errno;
+    int saved_errno = bad ? km_out_write_errno(f) : 0;
     bad = fclose(f) || bad;
     if (!ret && !bad && !rename(part, path))
         return KM_OK;

@@ -39,8 +39,6 @@ int km_outdir_fail(struct km_outdir *d, const char *name, int saved_errno)
 
     if (d->failed)
         return KM_E_IO;
-    if (saved_errno < 0)
-        saved_errno = errno;
     d->failed = true;
     snprintf(path, sizeof(path), "%s/%s", d->path, name);
     return km_fail(&d->err, KM_E_IO, path, 0, 0, "cannot write: %s",
@@ -171,15 +169,23 @@ bool km_out_open(struct km_out *o, struct km_outdir *d, const char *name)
     return o->f != NULL;
 }
 
+int km_out_write_errno(FILE *f)
+{
+    clearerr(f);
+    errno = 0;
+    if (fputc('\n', f) != EOF && !fflush(f))
+        return 0;
+    return errno;
+}
+
 int km_out_commit(struct km_out *o)
 {
     char part[KM_OUT_PATH_MAX], whole[KM_OUT_PATH_MAX];
 
     if (!o->f)
         return KM_E_IO;
-    errno = 0;
     bool bad = fflush(o->f) || ferror(o->f);
-    int saved_errno = errno;
+    int saved_errno = bad ? km_out_write_errno(o->f) : 0;
     if (fclose(o->f) && !bad) {
         bad = true;
         saved_errno = errno;

@@ -35,7 +35,10 @@ bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *
 int km_outdir_fail(struct km_outdir *d, const char *name, int saved_errno);
 
 bool km_out_open(struct km_out *o, struct km_outdir *d, const char *name);
-/* After writing a record: notices a full disk while errno still says why. */
+/* Why writing failed: the error of a stream that has one, found by writing once more (the stream itself does
+ * not keep errno). 0: it would work now. */
+int km_out_write_errno(FILE *f);
+/* After writing a record: notices a full disk early. */
 static inline bool km_out_check(struct km_out *o);
 /* Closes and gives the file its name. */
 int km_out_commit(struct km_out *o);
@@ -51,7 +54,7 @@ static inline bool km_out_check(struct km_out *o)
         return false;
     if (!ferror(o->f))
         return true;
-    km_outdir_fail(o->dir, o->name, -1);
+    km_outdir_fail(o->dir, o->name, km_out_write_errno(o->f));
     return false;
 }
 
