@@ -17,7 +17,6 @@ const struct km_command km_commands[] = {
     {"list", km_cmd_list, "machines|dram|allocators|replacements|trace-formats|workloads|plots",
      "what there is to choose from, one per line", ""},
     {"plot", km_cmd_plot, "DIR", "redraw the plots and report.html of a finished run", ""},
-#ifdef KM_HAVE_RUN
     {"run", km_cmd_run,
      "CONFIG.yaml [--trace PATH] [--set key.path=value]... [--out DIR] [--quiet] [--force]",
      "run a configuration and leave a results folder",
@@ -26,7 +25,6 @@ const struct km_command km_commands[] = {
      "  -o, --out DIR         results folder (default: results/<config name>)\n"
      "  -q, --quiet           no progress line\n"
      "  -f, --force           write into a results folder that is not empty\n"},
-#endif
     {"trace", km_cmd_trace, "info|check|convert PATH [-o OUT]",
      "describe, check or convert a trace or capture bundle",
      "  info      what the trace holds: format, kernel, events by kind, lost events, samples\n"

@@ -130,6 +130,27 @@ static void check_levels(struct check *c)
                 m->l3.size_bytes, m->l2.size_bytes);
     if (m->l3.size_bytes && !m->l2.size_bytes)
         error(c, "machine.l3", "size", "needs a machine.l2 in front of it");
+    if (m->l2.size_bytes && m->l2.shared && m->l3.size_bytes && m->cpus != 1)
+        error(c, "machine.l3", "size", "there can be no l3 behind an l2 that several CPUs share");
+    if (!m->l1d.size_bytes && c->cfg->timing == KM_TIMING_FULL)
+        error(c, "machine.l1d", "size", "timing: full needs a first-level data cache");
+}
+
+/* Coherence works on lines: all caches must agree on them. */
+static void check_lines(struct check *c)
+{
+    const struct km_machine_config *m = &c->cfg->machine;
+    const struct {
+        const char *section;
+        const struct km_cache_config *cache;
+    } level[] = {{"machine.l1i", &m->l1i}, {"machine.l2", &m->l2}, {"machine.l3", &m->l3}};
+
+    if (!m->l1d.size_bytes || c->cfg->timing == KM_TIMING_OFF)
+        return;
+    for (size_t i = 0; i < KM_ARRAY_LEN(level); i++)
+        if (level[i].cache->size_bytes && level[i].cache->line_bytes != m->l1d.line_bytes)
+            error(c, level[i].section, "line", "a line of %u bytes differs from machine.l1d.line (%u)",
+                  level[i].cache->line_bytes, m->l1d.line_bytes);
 }
 
 static void check_ram(struct check *c)
@@ -217,6 +238,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_tlb(&c, "machine.dtlb", &m->dtlb);
     check_tlb(&c, "machine.stlb", &m->stlb);
     check_levels(&c);
+    check_lines(&c);
     check_ram(&c);
     check_mapping(&c);
     check_dram_timing(&c);

@@ -216,6 +216,21 @@ static void impossible_geometry(void **state)
         "t.yaml:1:40: machine.l3: needs a machine.l2 in front of it\n");
 }
 
+static void cache_levels(void **state)
+{
+    struct km_config cfg;
+
+    (void)state;
+    bad("machine: {l2: {line: 128}}\n",
+        "t.yaml:1:22: machine.l2: a line of 128 bytes differs from machine.l1d.line (64)\n");
+    bad("machine: {l2: {shared: true}, l3: {size: 4MiB}}\n",
+        "t.yaml:1:42: machine.l3: there can be no l3 behind an l2 that several CPUs share\n");
+    bad("machine: {l1d: {size: none}}\n",
+        "t.yaml:1:23: machine.l1d: timing: full needs a first-level data cache\n");
+    good(&cfg, "timing: off\nmachine: {l1d: {size: none}}\n");
+    km_config_release(&cfg);
+}
+
 static void memory_limits(void **state)
 {
     struct km_config cfg;
@@ -463,6 +478,7 @@ int main(void)
         cmocka_unit_test(errors_of_keys),    cmocka_unit_test(errors_of_types),
         cmocka_unit_test(errors_of_values),  cmocka_unit_test(every_error_is_reported),
         cmocka_unit_test(impossible_geometry), cmocka_unit_test(memory_limits),
+        cmocka_unit_test(cache_levels),
         cmocka_unit_test(dram_checks),       cmocka_unit_test(overrides),
         cmocka_unit_test(layers),            cmocka_unit_test(extends_errors),
         cmocka_unit_test(dram_presets),      cmocka_unit_test(trace_paths),

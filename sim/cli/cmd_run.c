@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_run.c - kmemsim run CONFIG.yaml: loads the configuration, picks the results folder, starts the workload.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/run_options.h"
+#include "sim/cli/cli.h"
+#include "sim/config/config.h"
+#include "sim/top/engine_systemc.h"
+#ifdef KM_HAVE_MEMREF
+#include "sim/workload/memref.h"
+#endif
+#ifdef KM_HAVE_REPLAY
+#include "sim/workload/replay.h"
+#endif
+
+struct args {
+    const char *file;
+    const char **sets; /* overrides in the order given; --trace is one of them */
+    char **owned;      /* sets built here */
+    size_t nr_sets, nr_owned;
+    struct km_run_options run;
+};
+
+static const struct option options[] = {
+    {"force", no_argument, NULL, 'f'},        {"out", required_argument, NULL, 'o'},
+    {"quiet", no_argument, NULL, 'q'},        {"set", required_argument, NULL, 's'},
+    {"trace", required_argument, NULL, 't'},  {0},
+};
+
+static int add_trace(struct args *a, const char *path)
+{
+    static const char key[] = "workload.trace=";
+    size_t size = sizeof(key) + strlen(path);
+    char *set = malloc(size);
+
+    if (!set)
+        return km_exit_code(KM_E_NOMEM);
+    snprintf(set, size, "%s%s", key, path);
+    a->owned[a->nr_owned++] = set;
+    a->sets[a->nr_sets++] = set;
+    return KM_EXIT_OK;
+}
+
+static int take_option(struct args *a, int c, int argc, char **argv)
+{
+    switch (c) {
+    case 'f':
+        a->run.force = true;
+        return KM_EXIT_OK;
+    case 'o':
+        if (!optarg[0])
+            return km_cli_usage("run", "--out needs the name of a folder");
+        a->run.out_dir = optarg;
+        return KM_EXIT_OK;
+    case 'q':
+        a->run.quiet = true;
+        return KM_EXIT_OK;
+    case 's':
+        a->sets[a->nr_sets++] = optarg;
+        return KM_EXIT_OK;
+    case 't':
+        return add_trace(a, optarg);
+    default:
+        return km_cli_bad_option("run", c, argc, argv);
+    }
+}
+
+static int parse(struct args *a, int argc, char **argv)
+{
+    int c, code;
+
+    optind = 0;
+    while ((c = getopt_long(argc, argv, ":fo:qs:t:", options, NULL)) != -1) {
+        code = take_option(a, c, argc, argv);
+        if (code)
+            return code;
+    }
+    if (optind >= argc)
+        return km_cli_usage("run", "which CONFIG.yaml?");
+    a->file = argv[optind++];
+    if (optind < argc)
+        return km_cli_usage("run", "one configuration at a time, what is '%.60s'?", argv[optind]);
+    a->run.argc = argc;
+    a->run.argv = argv;
+    a->run.engine = &km_systemc_engine;
+    return KM_EXIT_OK;
+}
+
+static int start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
+{
+    if (cfg->workload.type != KM_WL_POINTER_CHASE && !cfg->workload.trace[0])
+        return km_fail(err, KM_E_USAGE, cfg->file, 0, 0,
+                       "workload.trace is not set: name the trace there or with --trace PATH");
+#ifdef KM_HAVE_REPLAY
+    if (cfg->workload.type == KM_WL_REPLAY)
+        return km_replay_run(cfg, run, err);
+#endif
+#ifdef KM_HAVE_MEMREF
+    if (cfg->workload.type != KM_WL_REPLAY)
+        return km_memref_run(cfg, run, err);
+#endif
+    (void)run;
+    return km_fail(err, KM_E_USAGE, cfg->file, 0, 0, "workload.type: %s is not built in",
+                   km_config_word("workload.type", cfg->workload.type));
+}
+
+static int execute(struct args *a)
+{
+    struct km_config cfg;
+    struct km_err err;
+    char out_dir[sizeof(cfg.name) + 16];
+    int rc = km_config_load(&cfg, a->file, a->sets, a->nr_sets, km_cli_report, NULL);
+
+    if (!rc) {
+        if (!a->run.out_dir) {
+            snprintf(out_dir, sizeof(out_dir), "results/%s", cfg.name);
+            a->run.out_dir = out_dir;
+        }
+        rc = start(&cfg, &a->run, &err);
+        if (rc)
+            km_err_print(&err);
+        else if (!a->run.quiet)
+            printf("%s\n", a->run.out_dir);
+    }
+    km_config_release(&cfg);
+    return km_exit_code(rc);
+}
+
+int km_cmd_run(int argc, char **argv)
+{
+    struct args a = {0};
+    int code;
+
+    a.sets = calloc((size_t)argc, sizeof(*a.sets));
+    a.owned = calloc((size_t)argc, sizeof(*a.owned));
+    code = a.sets && a.owned ? parse(&a, argc, argv) : km_exit_code(KM_E_NOMEM);
+    if (code == KM_EXIT_OK)
+        code = execute(&a);
+    for (size_t i = 0; i < a.nr_owned; i++)
+        free(a.owned[i]);
+    free(a.owned);
+    free(a.sets);
+    return code;
+}
