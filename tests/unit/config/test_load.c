@@ -403,7 +403,8 @@ static char *dump(const struct km_config *cfg)
 
 static void dump_round_trip(void **state)
 {
-    static const char *const sets[] = {"workload.trace=a \"b\" # from c", "machine.l3.size=4MiB"};
+    static const char *const sets[] = {"workload.trace=a \"b\" # from c", "machine.l3.size=4MiB",
+                                       "machine.l3.line=32"};
     struct km_config first, second;
     char *one, *two;
 
@@ -411,7 +412,7 @@ static void dump_round_trip(void **state)
     assert_int_equal(load_sets(&first,
                                "extends: [machine/p3-xeon-700x2.yaml, os/linux-6.1.yaml]\n"
                                "machine: {bus: {chipset: 1.5ns}}\nworkload: {pace: 12}\n",
-                               sets, 2),
+                               sets, 3),
                      KM_OK);
     first.machine.ram_bytes = 123 << 20; /* as a replay settles it */
     one = dump(&first);
