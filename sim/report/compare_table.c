@@ -189,5 +189,5 @@ void km_compare_print(FILE *f, const struct km_compare *c, const struct km_compa
         if (!rows->row[i].headline && rows->row[i].differs)
             print_row(f, c, &rows->row[i]);
     }
-    fprintf(f, "* differs; %u of %u values are the same in all runs\n", same_rows, rows->nr);
+    fprintf(f, "%u of %u values are the same in all runs; * marks those that differ\n", same_rows, rows->nr);
 }
