@@ -84,7 +84,7 @@ static const char style[] =
     "code{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:.92em}\n"
     "footer{margin-top:3em;color:#666;font-size:.9em}\n"
     "@media print{body{max-width:none;padding:0;font-size:11pt}h2{break-after:avoid}"
-    "figure,tr{break-inside:avoid}.scroll{overflow:visible}}\n";
+    "table{font-size:8.5pt}th,td{padding:.2em .5em}figure,tr{break-inside:avoid}.scroll{overflow:visible}}\n";
 
 void km_html_head(FILE *f, const char *title)
 {

@@ -4,6 +4,7 @@
 #include "sim/report/read_series.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef int rows_fn(struct km_csv *c, struct km_series_set *set, struct km_err *err);
 
@@ -19,9 +20,16 @@ static int read_file(struct km_series_set *set, const char *dir, const char *nam
     return ret > 0 ? KM_OK : ret;
 }
 
-static int add(struct km_series_set *set, struct km_csv *c, int zone, const double *row, struct km_err *err)
+/* node: column, or negative if the file has none; nodes other than 0 are series of their own. */
+static int add(struct km_series_set *set, struct km_csv *c, int node, int zone, const double *row,
+               struct km_err *err)
 {
-    if (km_series_add(set, c->field[zone], row))
+    char key[sizeof(set->series[0].key)];
+    bool far = node >= 0 && strcmp(c->field[node], "0");
+
+    snprintf(key, sizeof(key), "%s%.6s%s%.24s", far ? "Node" : "", far ? c->field[node] : "", far ? "/" : "",
+             c->field[zone]);
+    if (km_series_add(set, key, row))
         return KM_OK;
     return km_fail(err, KM_E_NOMEM, c->path, c->line_nr, 0, "too many zones or out of memory");
 }
@@ -38,9 +46,9 @@ static int seconds(struct km_csv *c, int column, double *out, struct km_err *err
 static int buddyinfo_rows(struct km_csv *c, struct km_series_set *set, struct km_err *err)
 {
     int time = km_csv_column(c, "time_ns", err), zone = km_csv_column(c, "zone", err), ret;
-    int order0 = km_csv_column(c, "order0", err);
+    int order0 = km_csv_column(c, "order0", err), node = km_csv_column(c, "node", err);
 
-    if (time < 0 || zone < 0 || order0 < 0)
+    if (time < 0 || zone < 0 || order0 < 0 || node < 0)
         return KM_E_INPUT;
     if (order0 + KM_NR_ORDERS > c->nr_columns)
         return km_csv_column(c, "order10", err);
@@ -55,7 +63,7 @@ static int buddyinfo_rows(struct km_csv *c, struct km_series_set *set, struct km
                 return ret;
             row[1 + o] = (double)v * (double)(1u << o);
         }
-        if ((ret = add(set, c, zone, row, err)))
+        if ((ret = add(set, c, node, zone, row, err)))
             return ret;
     }
     return ret;
@@ -66,7 +74,7 @@ int km_read_buddyinfo(struct km_series_set *set, const char *dir, struct km_err 
     return read_file(set, dir, "buddyinfo.csv", buddyinfo_rows, err);
 }
 
-enum { TIME, ZONE, ORDER, SIM, REAL, TRUTH_COLUMNS };
+enum { TIME, NODE, ZONE, ORDER, SIM, REAL, TRUTH_COLUMNS };
 
 /* One row of truth.csv into the sample being collected; the row of the last order completes it. */
 static int truth_row(struct km_csv *c, const int col[TRUTH_COLUMNS], double row[KM_SERIES_WIDTH],
@@ -85,12 +93,12 @@ static int truth_row(struct km_csv *c, const int col[TRUTH_COLUMNS], double row[
     row[KM_TRUTH_SIM + order] = (double)sim;
     row[KM_TRUTH_REAL + order] = (double)real;
     row[KM_TRUTH_ERROR] += (double)(sim > real ? sim - real : real - sim);
-    return order + 1 == KM_NR_ORDERS ? add(set, c, col[ZONE], row, err) : KM_OK;
+    return order + 1 == KM_NR_ORDERS ? add(set, c, col[NODE], col[ZONE], row, err) : KM_OK;
 }
 
 static int truth_rows(struct km_csv *c, struct km_series_set *set, struct km_err *err)
 {
-    static const char *const names[TRUTH_COLUMNS] = {"time_ns", "zone", "order", "sim", "real"};
+    static const char *const names[TRUTH_COLUMNS] = {"time_ns", "node", "zone", "order", "sim", "real"};
     double row[KM_SERIES_WIDTH] = {0};
     int col[TRUTH_COLUMNS], ret;
 
@@ -131,7 +139,7 @@ static int fragmentation_rows(struct km_csv *c, struct km_series_set *set, struc
             if (*e < 0)
                 *e = NAN;
         }
-        if ((ret = add(set, c, zone, row, err)))
+        if ((ret = add(set, c, -1, zone, row, err)))
             return ret;
     }
     return ret;
@@ -153,7 +161,7 @@ static int memory_rows(struct km_csv *c, struct km_series_set *set, struct km_er
         double row[KM_MEMORY_WIDTH];
 
         if ((ret = seconds(c, time, &row[0], err)) || (ret = km_csv_double(c, pages, &row[1], err)) ||
-            (ret = km_csv_double(c, unusable, &row[2], err)) || (ret = add(set, c, zone, row, err)))
+            (ret = km_csv_double(c, unusable, &row[2], err)) || (ret = add(set, c, -1, zone, row, err)))
             return ret;
     }
     return ret;

@@ -63,6 +63,16 @@ static void cell_text(FILE *f, const char *text)
     fputs("</td>", f);
 }
 
+/* Column names of files and counters: blanks for _, so that a narrow page can break them. */
+static void column_name(FILE *f, const char *name)
+{
+    for (; *name; name++) {
+        const char one[2] = {*name == '_' ? ' ' : *name, '\0'};
+
+        km_html_text(f, one);
+    }
+}
+
 static void cell_number(FILE *f, const json_t *v)
 {
     fputs("<td class=\"n\">", f);
@@ -73,18 +83,22 @@ static void cell_number(FILE *f, const json_t *v)
     fputs("</td>", f);
 }
 
-/* A number if the field looks like one, else text. */
-static void cell_field(FILE *f, const char *field)
+static bool looks_like_number(const char *field)
 {
     char *end;
     double v = strtod(field, &end);
 
-    if (!*field || *end || !strncmp(field, "0x", 2) || v != v) {
+    return *field && !*end && strncmp(field, "0x", 2) && v == v;
+}
+
+static void cell_field(FILE *f, const char *field)
+{
+    if (!looks_like_number(field)) {
         cell_text(f, field);
         return;
     }
     fputs("<td class=\"n\">", f);
-    km_html_number(f, v);
+    km_html_number(f, strtod(field, NULL));
     fputs("</td>", f);
 }
 
@@ -334,6 +348,18 @@ static void write_fragmentation(FILE *f, const json_t *s)
           f);
 }
 
+/* A level this machine does not have. */
+static bool all_zero(json_t *unit)
+{
+    const char *counter;
+    json_t *v;
+
+    json_object_foreach(unit, counter, v)
+        if (json_number_value(v) != 0)
+            return false;
+    return true;
+}
+
 /* {unit: {counter: value}} as rows units, columns counters. */
 static void write_counters(FILE *f, const json_t *s, const char *key, const char *title)
 {
@@ -350,12 +376,13 @@ static void write_counters(FILE *f, const json_t *s, const char *key, const char
     }
     json_object_foreach(first, counter, v) {
         fputs("<th class=\"n\">", f);
-        for (const char *p = counter; *p; p++)
-            fputc(*p == '_' ? ' ' : *p, f);
+        column_name(f, counter);
         fputs("</th>", f);
     }
     fputs("</tr></thead><tbody>\n", f);
     json_object_foreach(group, name, unit) {
+        if (all_zero(unit))
+            continue;
         fputs("<tr>", f);
         cell_text(f, name);
         json_object_foreach(unit, counter, v)
@@ -385,16 +412,27 @@ static void write_flat(FILE *f, const json_t *s, const char *key, const char *ti
         fprintf(f, "<p>%s</p>\n", note);
 }
 
+/* Columns are aligned as the first row suggests. */
+static void csv_head(FILE *f, const struct km_csv *c)
+{
+    fputs("<div class=\"scroll\"><table><thead><tr>", f);
+    for (unsigned i = 0; i < c->nr_columns; i++) {
+        fputs(looks_like_number(c->field[i]) ? "<th class=\"n\">" : "<th>", f);
+        column_name(f, c->column[i]);
+        fputs("</th>", f);
+    }
+    fputs("</tr></thead><tbody>\n", f);
+}
+
 /* The first rows of a CSV file under its own column names. Returns rows shown, negative on error. */
-static int write_csv_top(FILE *f, const struct km_outdir *d, const char *file, unsigned text_columns,
-                         struct km_err *err)
+static int write_csv_top(FILE *f, const struct km_outdir *d, const char *file, struct km_err *err)
 {
     struct km_csv c;
     int ret = km_csv_open(&c, d->path, file, err), rows = 0;
 
     while (ret == KM_OK && rows < TOP_ROWS && (ret = km_csv_next(&c, err)) > 0) {
         if (!rows++)
-            table_open(f, (const char *const *)c.column, c.nr_columns, text_columns);
+            csv_head(f, &c);
         fputs("<tr>", f);
         for (unsigned i = 0; i < c.nr_columns; i++)
             cell_field(f, c.field[i]);
@@ -467,21 +505,21 @@ static int write_events(FILE *f, const struct km_outdir *d, struct km_err *err)
     }
     table_close(f);
     fprintf(f, "<p>The first %d in order of time; all of them are in <code>events.csv</code>.</p>\n", TOP_ROWS);
-    ret = write_csv_top(f, d, "events.csv", 0, err);
+    ret = write_csv_top(f, d, "events.csv", err);
     return ret < 0 ? ret : KM_OK;
 }
 
 static int write_callsites(FILE *f, const struct km_outdir *d, struct km_err *err)
 {
     heading(f, "Who allocates");
-    int rows = write_csv_top(f, d, "callsites.csv", 1, err);
+    int rows = write_csv_top(f, d, "callsites.csv", err);
 
     if (rows == 0)
         fputs("<p>This workload has no call sites.</p>\n", f);
     if (rows > 0)
         fprintf(f, "<p>The %d call sites with the most bytes allocated; all are in <code>callsites.csv</code>. "
-                   "<code>pingpong_pct</code>: share of the frees that came from another CPU than the allocation. "
-                   "<code>fragmentation_pct</code>: share of the allocated bytes nobody asked for.</p>\n",
+                   "Pingpong: share of the frees that came from another CPU than the allocation. "
+                   "Fragmentation: share of the allocated bytes nobody asked for.</p>\n",
                 rows);
     return rows < 0 ? rows : KM_OK;
 }

@@ -66,7 +66,7 @@ static inline void feed_rest(struct km_report *r)
     for (unsigned i = 0; i < KM_ARRAY_LEN(sites); i++)
         km_report_callsite(r, sites[i],
                            &(struct km_callsite_totals){.allocs = 9000 / (i + 1), .frees = 8000 / (i + 1),
-                                                        .frees_remote = 700 * i, .bytes_requested = 900000 / (i + 1),
+                                                        .frees_remote = 300 * i, .bytes_requested = 900000 / (i + 1),
                                                         .bytes_allocated = 1000000 / (i + 1), .cycles = 123456});
     km_report_proc(r, false, "vmstat", "nr_free_pages 12345\n");
 }

@@ -169,6 +169,56 @@ static void damaged_folders_are_errors(void **state)
     assert_int_equal(km_report_redraw(s->dir, &err), KM_E_INPUT);
 }
 
+/* Equal zone names on two nodes stay apart, in data and in order. */
+static void nodes_are_series_of_their_own(void **state)
+{
+    struct scratch *s = *state;
+    struct km_config cfg;
+    struct km_report *r;
+    struct km_run_summary sum = {.complete = true};
+    const uint64_t near[KM_NR_ORDERS] = {7}, far[KM_NR_ORDERS] = {0, 4};
+
+    plain_config(&cfg);
+    cfg.report.plots = true;
+    assert_int_equal(km_report_open(&r, s->dir, &cfg, false, NULL), KM_OK);
+    for (uint64_t t = 0; t < 3; t++) {
+        km_report_buddyinfo(r, t * 1000000000, 0, "Normal", near);
+        km_report_buddyinfo(r, t * 1000000000, 1, "Normal", far);
+    }
+    assert_int_equal(km_report_finish(r, &sum, NULL, NULL), KM_OK);
+    km_report_close(r);
+    char *data = read_in(s->dir, "plots/data/buddyinfo.dat");
+    assert_string_equal(data, "# Normal\n0 7 0 0 0 0 0 0 0 0 0 0\n1 7 0 0 0 0 0 0 0 0 0 0\n"
+                              "2 7 0 0 0 0 0 0 0 0 0 0\n\n\n# Node1/Normal\n0 0 8 0 0 0 0 0 0 0 0 0\n"
+                              "1 0 8 0 0 0 0 0 0 0 0 0\n2 0 8 0 0 0 0 0 0 0 0 0\n");
+    free(data);
+}
+
+/* Far more samples than a plot shows: thinned evenly, and the last one is there. */
+static void long_series_are_thinned(void **state)
+{
+    struct scratch *s = *state;
+    struct km_config cfg;
+    struct km_report *r;
+    struct km_run_summary sum = {.complete = true};
+
+    plain_config(&cfg);
+    cfg.report.plots = true;
+    assert_int_equal(km_report_open(&r, s->dir, &cfg, false, NULL), KM_OK);
+    for (uint64_t t = 0; t < 10000; t++)
+        km_report_buddyinfo(r, t * 1000000000, 0, "DMA", (const uint64_t[KM_NR_ORDERS]){t});
+    assert_int_equal(km_report_finish(r, &sum, NULL, NULL), KM_OK);
+    km_report_close(r);
+    char *data = read_in(s->dir, "plots/data/buddyinfo.dat");
+    unsigned lines = count(data, "\n");
+    assert_in_range(lines, 400, 802);
+    assert_non_null(strstr(data, "\n0 0 0"));
+    assert_non_null(strstr(data, "\n16 16 0"));
+    assert_null(strstr(data, "\n15 15 0"));
+    assert_non_null(strstr(data, "\n9999 9999 0"));
+    free(data);
+}
+
 static void html_escapes_everything(void **state)
 {
     char *text = NULL;
@@ -190,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(everything_drawn),       T(inlined_ids_are_unique),     T(redraw_gives_the_same_page),
         T(missing_gnuplot_is_no_failure), T(empty_run_has_no_plots), T(damaged_folders_are_errors),
-        T(html_escapes_everything),
+        T(html_escapes_everything), T(nodes_are_series_of_their_own), T(long_series_are_thinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
