@@ -397,9 +397,9 @@ static void test_pcp_high_order_free_flushes_all(void **state)
         km_st32(&g->cpu[0], g->os.zone[NORMAL].pcp_va[0] + KM_PCP_FREE_FACTOR, 0);
         guest_drain_all(g);
         for (unsigned i = 0; i < 10; i++)
-            assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 2 * i, 0));
-        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 64, order));
-        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 128, order));
+            assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 2 * i, 0, M));
+        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 64, order, M));
+        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, block + 128, order, M));
         guest_check(g);
     }
 }
@@ -750,7 +750,7 @@ static void test_watermark_needs_block(void **state)
         assert_true(mark_ok(g, 3, KM_ALLOC_HIGHATOMIC | (mt == HA ? 0 : KM_ALLOC_OOM)));
         assert_false(mark_ok(g, 4, KM_ALLOC_HIGHATOMIC | KM_ALLOC_OOM));
         set_free_pages(g, 8);
-        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, 0x1400, 3));
+        assert_true(km_buddy_take_at(&g->os, &g->cpu[0], NORMAL, 0x1400, 3, mt));
     }
 }
 
