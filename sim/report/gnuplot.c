@@ -107,8 +107,7 @@ enum km_drawn km_gnuplot_run(const char *name, const char *data, const char *svg
 
     if (!km_plot_script_dir(dir, sizeof(dir))) {
         km_warn("plot scripts were not found: no plots are drawn (KMEMSIM_SHARE=DIR makes "
-                "DIR/scripts/plot known)"); "
-            "no plots are drawn");
+                "DIR/scripts/plot known)");
         return KM_DRAW_NO_GNUPLOT;
     }
     snprintf(script, sizeof(script), "%s/%s.gp", dir, name);
