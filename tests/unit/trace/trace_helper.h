@@ -4,6 +4,9 @@
 #ifndef KM_TESTS_TRACE_HELPER_H
 #define KM_TESTS_TRACE_HELPER_H
 
+#define _GNU_SOURCE /* nftw, mkdtemp */
+
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -23,13 +26,32 @@
 #define EXCERPTS TRACES "excerpts/"
 #define QUICKSTART TRACES "pae-512m-forkexec"
 
-/* Everything a test writes goes to a folder of its own under the build folder's working directory. */
+static inline int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static char temporary_folder[64];
+
+static inline void remove_temporary_folder(void)
+{
+    nftw(temporary_folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Everything a test writes goes to a folder of its own, which is removed when the test ends. */
 static inline const char *temporary_path(const char *name)
 {
     static char path[512];
 
-    mkdir("trace-test-files", 0777);
-    snprintf(path, sizeof(path), "trace-test-files/%d-%s", (int)getpid(), name);
+    if (!temporary_folder[0]) {
+        strcpy(temporary_folder, "/tmp/kmemsim-test-XXXXXX");
+        assert_non_null(mkdtemp(temporary_folder));
+        atexit(remove_temporary_folder);
+    }
+    snprintf(path, sizeof(path), "%s/%s", temporary_folder, name);
     return path;
 }
 
