@@ -141,6 +141,16 @@ static void autos(void **state)
     km_config_release(&cfg);
 }
 
+static void without_effect(void **state)
+{
+    struct km_config cfg;
+
+    (void)state;
+    good(&cfg, "report: {vcd: true, trace_out: off}\n");
+    assert_string_equal(log_text, "t.yaml:1:15: warning: report: vcd has no effect in this version\n");
+    km_config_release(&cfg);
+}
+
 static void errors_of_keys(void **state)
 {
     (void)state;
@@ -478,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_arrive),     cmocka_unit_test(autos),
+        cmocka_unit_test(without_effect),
         cmocka_unit_test(errors_of_keys),    cmocka_unit_test(errors_of_types),
         cmocka_unit_test(errors_of_values),  cmocka_unit_test(every_error_is_reported),
         cmocka_unit_test(impossible_geometry), cmocka_unit_test(memory_limits),
