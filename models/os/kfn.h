@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * kfn.h - a function of the simulated kernel: its code, the instructions of a call, its stack traffic.
+ * kfn.h - a function of the simulated kernel: its code, the instructions of a call, its stack
+ * traffic.
  *
- * `insns` is charged at entry for the path without the rep-stos of zeroing; `spills` stack words are written at
- * entry and `reloads` read at the end (saved registers, return addresses, locals and per-CPU constants, which
- * stay in the same few lines).
- * Numbers come from instruction-level records of Debian's 6.1.0-50-686-pae kernel and its symbol table (addresses,
- * sizes): spills and reloads are the recorded stores and loads of a call minus those the model makes itself.
+ * `insns` is charged at entry for the path without the rep-stos of zeroing; `spills` stack words
+ * are written at entry and `reloads` read at the end (saved registers, return addresses, locals and
+ * per-CPU constants, which stay in the same few lines). Numbers come from instruction-level records
+ * of Debian's 6.1.0-50-686-pae kernel and its symbol table (addresses, sizes): spills and reloads
+ * are the recorded stores and loads of a call minus those the model makes itself.
  */
 #ifndef KM_OS_KFN_H
 #define KM_OS_KFN_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * kmalloc.c - size classes over slab caches, and page blocks for what is larger.
  *
- * Classes: 8 16 32 64 96 128 192 256 512 1k 2k 4k 8k, in four families: normal, DMA, reclaimable, cgroup
- * (accounted). Priority when several flags are given: DMA, then RECLAIMABLE, then ACCOUNT. Above 8 KiB a
- * compound page block, whose order is noted in its first tail page; above 4 MiB the request fails.
- * Reference: kernel-behaviour notes E1.
+ * Classes: 8 16 32 64 96 128 192 256 512 1k 2k 4k 8k, in four families: normal, DMA, reclaimable,
+ * cgroup (accounted). Priority when several flags are given: DMA, then RECLAIMABLE, then ACCOUNT.
+ * Above 8 KiB a compound page block, whose order is noted in its first tail page; above 4 MiB the
+ * request fails. Reference: kernel-behaviour notes E1.
  */
 #include "models/base/bits.h"
 #include "models/os/kfn.h"
@@ -24,8 +24,9 @@ static const struct {
     uint32_t bytes;
     const char *suffix;
 } class_info[KM_KMALLOC_CLASSES] = {
-    {8, "8"},     {16, "16"},   {32, "32"},   {64, "64"}, {96, "96"}, {128, "128"}, {192, "192"},
-    {256, "256"}, {512, "512"}, {1024, "1k"}, {2048, "2k"}, {4096, "4k"}, {8192, "8k"},
+    {8, "8"},     {16, "16"},   {32, "32"},   {64, "64"},   {96, "96"},
+    {128, "128"}, {192, "192"}, {256, "256"}, {512, "512"}, {1024, "1k"},
+    {2048, "2k"}, {4096, "4k"}, {8192, "8k"},
 };
 
 static const char *const family_prefix[KM_KMALLOC_TYPES] = {
@@ -59,14 +60,15 @@ static enum km_kmalloc_type family_of(uint32_t gfp)
     return gfp & KM_GFP_ACCOUNT ? KM_KMALLOC_CGROUP : KM_KMALLOC_NORMAL;
 }
 
-struct km_cache *km_kmalloc_cache(struct km_slab_layer *l, uint32_t size, uint32_t gfp)
+struct km_kmem_cache *km_kmalloc_cache(struct km_slab_layer *l, uint32_t size, uint32_t gfp)
 {
     if (size == 0 || size > KM_KMALLOC_MAX_CACHED)
         return NULL;
     return l->kmalloc[family_of(gfp)][class_of(size)];
 }
 
-static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmalloc_type type, unsigned class)
+static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmalloc_type type,
+                       unsigned class)
 {
     uint32_t bytes = class_info[class].bytes;
     char name[KM_CACHE_NAME_MAX] = {0};
@@ -74,8 +76,8 @@ static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmal
     strncpy(name, family_prefix[type], sizeof(name) - 1);
     strncat(name, class_info[class].suffix, sizeof(name) - strlen(name) - 1);
 
-    struct km_cache *c = km_cache_create(l, cpu, name, bytes, km_is_pow2(bytes) ? bytes : 8,
-                                         family_flags[type] | KM_CACHE_NO_MERGE);
+    struct km_kmem_cache *c = km_kmem_cache_create(
+        l, cpu, name, bytes, km_is_pow2(bytes) ? bytes : 8, family_flags[type] | KM_CACHE_NO_MERGE);
     if (!c)
         return false;
     c->kmalloc = true;
@@ -85,11 +87,11 @@ static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmal
 
 bool km_kmalloc_create_caches(struct km_slab_layer *l, struct km_cpu *cpu)
 {
-    static const enum km_kmalloc_type order[] = {KM_KMALLOC_NORMAL, KM_KMALLOC_RECLAIM, KM_KMALLOC_DMA,
-                                                 KM_KMALLOC_CGROUP};
+    static const enum km_kmalloc_type order[] = {KM_KMALLOC_NORMAL, KM_KMALLOC_RECLAIM,
+                                                 KM_KMALLOC_DMA, KM_KMALLOC_CGROUP};
 
     for (unsigned t = 0; t < KM_ARRAY_LEN(order); t++)
-        for (unsigned class = 0; class < KM_KMALLOC_CLASSES; class++)
+        for (unsigned class = 0; class < KM_KMALLOC_CLASSES; class ++)
             if (!create_one(l, cpu, order[t], class))
                 return false;
     return true;
@@ -101,7 +103,8 @@ static km_vaddr order_byte(const struct km_slab_layer *l, km_vaddr page)
     return page + l->os->p.struct_page_bytes + KM_PAGE_COMPOUND_ORDER;
 }
 
-static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, uint32_t gfp)
+static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size,
+                            uint32_t gfp)
 {
     unsigned order = km_order_of(((uint64_t)size + KM_PAGE_BYTES - 1) >> KM_PAGE_SHIFT);
     km_vaddr va = 0;
@@ -189,7 +192,8 @@ void km_kfree(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
 
         if (head) {
             l->stats.large_free++;
-            l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, head), km_ld8(cpu, order_byte(l, head)));
+            l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, head),
+                          km_ld8(cpu, order_byte(l, head)));
         } else {
             l->stats.bad_free++;
         }
@@ -210,7 +214,8 @@ uint32_t km_ksize(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
     return head ? KM_PAGE_BYTES << km_ld8(cpu, order_byte(l, head)) : 0;
 }
 
-km_vaddr km_krealloc(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va, uint32_t size, uint32_t gfp)
+km_vaddr km_krealloc(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va, uint32_t size,
+                     uint32_t gfp)
 {
     if (size == 0) {
         km_kfree(l, cpu, va);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * slab_layer.c - see slab_layer.h: registry of caches, merging, the calls of kmem_cache_*, memcg vectors.
+ * slab_layer.c - see slab_layer.h: registry of caches, merging, the calls of kmem_cache_*, memcg
+ * vectors.
  *
- * Boot order, as in the kernel: the caches kmem_cache_node and kmem_cache (their own control structures stand
- * in kernel bss), then all kmalloc caches, then the random permutations of the free lists, which are kmalloc
- * arrays themselves. Caches created later allocate theirs at once.
- * Invariants:  a used shadow and its struct kmem_cache exist together; shadow number = word KM_KC_INDEX.
- * References:  kernel-behaviour notes E1, E7, H4.
+ * Boot order, as in the kernel: the caches kmem_cache_node and kmem_cache (their own control
+ * structures stand in kernel bss), then all kmalloc caches, then the random permutations of the
+ * free lists, which are kmalloc arrays themselves. Caches created later allocate theirs at once.
+ * Invariants:  a used shadow and its struct kmem_cache exist together; shadow number = word
+ * KM_KC_INDEX. References:  kernel-behaviour notes E1, E7, H4.
  */
 #include "models/os/slab_layer.h"
 
@@ -20,12 +21,14 @@
 #define STACK_BYTES 256u
 #define LINE_BYTES 32u /* "SLUB: HWalign=32" of the 686-pae kernel on qemu32 and Pentium III */
 
-/* Recorded calls served by the CPU's free list, and n bytes zeroed (rep stosb, one iteration each): kmem_cache_alloc
- * 116+n instructions, 37 loads, 17+n stores; __kmalloc 164+n, 45, 25+n; kmem_cache_free 88, 27, 10. */
+/* Recorded calls served by the CPU's free list, and n bytes zeroed (rep stosb, one iteration each):
+ * kmem_cache_alloc 116+n instructions, 37 loads, 17+n stores; __kmalloc 164+n, 45, 25+n;
+ * kmem_cache_free 88, 27, 10. */
 static const struct km_fn fn_alloc = {SITE("kmem_cache_alloc", 0xc12b77d0, 992), 116, 16, 30};
 static const struct km_fn fn_free = {SITE("kmem_cache_free", 0xc12b8ea0, 752), 88, 8, 19};
 static const struct km_fn fn_kmalloc = {SITE("__kmalloc", 0xc1262e20, 320), 164, 24, 38};
-static const struct km_fn fn_create = {SITE("kmem_cache_create_usercopy", 0xc1261dd0, 672), 300, 16, 16};
+static const struct km_fn fn_create = {SITE("kmem_cache_create_usercopy", 0xc1261dd0, 672), 300, 16,
+                                       16};
 static const struct km_fn fn_destroy = {SITE("kmem_cache_destroy", 0xc1262090, 320), 120, 8, 8};
 static const struct km_fn fn_memcg = {SITE("memcg_alloc_slab_cgroups", 0xc12d0110, 112), 28, 8, 8};
 
@@ -39,12 +42,13 @@ const struct km_slab_ops *km_slab_ops_by_name(const char *name)
     return NULL;
 }
 
-km_vaddr km_slab_percpu(const struct km_slab_layer *l, const struct km_cache *c, unsigned cpu)
+km_vaddr km_slab_percpu(const struct km_slab_layer *l, const struct km_kmem_cache *c, unsigned cpu)
 {
     return l->percpu_va + cpu * l->percpu_stride + (uint32_t)(c - l->cache) * KM_KCC_BYTES;
 }
 
-/* ---- objects, slabs, caches ---------------------------------------------------------------------- */
+/* ---- objects, slabs, caches
+ * ---------------------------------------------------------------------- */
 
 km_vaddr km_slab_of(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr obj)
 {
@@ -54,7 +58,7 @@ km_vaddr km_slab_of(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr obj)
     return head & 1 ? head - 1 : page;
 }
 
-struct km_cache *km_slab_cache(struct km_slab_layer *l, const uint8_t *window, km_vaddr slab)
+struct km_kmem_cache *km_slab_cache(struct km_slab_layer *l, const uint8_t *window, km_vaddr slab)
 {
     km_vaddr va = km_peek32(window, slab + KM_SLAB_CACHE);
     uint32_t index = km_peek32(window, va + KM_KC_INDEX);
@@ -73,7 +77,7 @@ static bool va_has_page(const struct km_os *os, km_vaddr va)
     return km_pfn_is_low(os, pfn) && pfn >= os->mem_map_pfn && pfn < os->mem_map_end;
 }
 
-struct km_cache *km_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
+struct km_kmem_cache *km_kmem_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
 {
     if (!va_has_page(l->os, va))
         return NULL;
@@ -88,7 +92,7 @@ struct km_cache *km_cache_of(struct km_slab_layer *l, const uint8_t *window, km_
     return km_slab_cache(l, window, page);
 }
 
-struct km_cache *km_cache_by_name(struct km_slab_layer *l, const char *name)
+struct km_kmem_cache *km_kmem_cache_by_name(struct km_slab_layer *l, const char *name)
 {
     for (unsigned i = 0; i < l->nr_cache; i++)
         if (l->cache[i].used && !strcmp(l->cache[i].name, name))
@@ -96,10 +100,11 @@ struct km_cache *km_cache_by_name(struct km_slab_layer *l, const char *name)
     return NULL;
 }
 
-/* ---- memcg vectors ------------------------------------------------------------------------------- */
+/* ---- memcg vectors
+ * ------------------------------------------------------------------------------- */
 
-void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_cache *c, km_vaddr slab,
-                         uint32_t objects, uint32_t gfp)
+void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_kmem_cache *c,
+                         km_vaddr slab, uint32_t objects, uint32_t gfp)
 {
     (void)c;
     gfp &= ~(uint32_t)(KM_GFP_DMA | KM_GFP_RECLAIMABLE | KM_GFP_ACCOUNT);
@@ -118,17 +123,18 @@ void km_slab_memcg_free(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr sl
     km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
 
     km_st32(cpu, slab + KM_PAGE_MEMCG, 0);
-    km_kfree(l, cpu, vec);
+    if (vec != l->adopted_vec_va)
+        km_kfree(l, cpu, vec);
 }
 
-static km_vaddr objcg_slot(struct km_slab_layer *l, const struct km_cache *c, km_vaddr vec, km_vaddr slab,
-                           km_vaddr obj)
+static km_vaddr objcg_slot(struct km_slab_layer *l, const struct km_kmem_cache *c, km_vaddr vec,
+                           km_vaddr slab, km_vaddr obj)
 {
     return vec + 4 * ((obj - km_pfn_to_va(l->os, km_page_pfn(l->os, slab))) / c->size);
 }
 
-static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr obj,
-                         uint32_t gfp)
+static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         km_vaddr obj, uint32_t gfp)
 {
     km_vaddr slab = km_slab_of(l, cpu, obj);
     km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
@@ -144,8 +150,8 @@ static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     km_st32(cpu, objcg_slot(l, c, vec, slab, obj), l->objcg_va);
 }
 
-void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_cache *c,
-                            km_vaddr slab, km_vaddr obj)
+void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu,
+                            const struct km_kmem_cache *c, km_vaddr slab, km_vaddr obj)
 {
     km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
 
@@ -157,9 +163,10 @@ void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu, const s
         km_st32(cpu, slot, 0);
 }
 
-/* ---- allocation and free ------------------------------------------------------------------------- */
+/* ---- allocation and free
+ * ------------------------------------------------------------------------- */
 
-static bool wants_zero(const struct km_slab_layer *l, const struct km_cache *c, uint32_t gfp)
+static bool wants_zero(const struct km_slab_layer *l, const struct km_kmem_cache *c, uint32_t gfp)
 {
     if (c->flags & KM_CACHE_CTOR)
         return false;
@@ -168,7 +175,8 @@ static bool wants_zero(const struct km_slab_layer *l, const struct km_cache *c, 
     return (gfp & KM_GFP_ZERO) || l->os->p.init_on_alloc;
 }
 
-static void zero_object(struct km_cpu *cpu, const struct km_cache *c, km_vaddr obj, const struct km_site *site)
+static void zero_object(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr obj,
+                        const struct km_site *site)
 {
     km_exec(cpu, site, c->object_size);
     km_touch(cpu, obj, c->object_size, KM_REF_STORE);
@@ -176,8 +184,8 @@ static void zero_object(struct km_cpu *cpu, const struct km_cache *c, km_vaddr o
 }
 
 /* Everything of an allocation but the tracepoint. */
-static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
-                             const struct km_site *site)
+static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             uint32_t gfp, const struct km_site *site)
 {
     km_vaddr obj = l->p.ops->alloc(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO);
 
@@ -193,8 +201,9 @@ static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct
     return obj;
 }
 
-static km_vaddr traced_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
-                             const struct km_fn *fn, enum km_tp_kind kind, uint32_t bytes_req)
+static km_vaddr traced_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             uint32_t gfp, const struct km_fn *fn, enum km_tp_kind kind,
+                             uint32_t bytes_req)
 {
     km_fn_enter(cpu, l->stack_va[cpu->id], fn);
 
@@ -212,19 +221,20 @@ static km_vaddr traced_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct
     return obj;
 }
 
-km_vaddr km_cache_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp)
+km_vaddr km_kmem_cache_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             uint32_t gfp)
 {
     return traced_alloc(l, cpu, c, gfp, &fn_alloc, KM_TP_KMEM_CACHE_ALLOC, c->object_size);
 }
 
-km_vaddr km_slab_kmalloc_from(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t size,
-                              uint32_t gfp)
+km_vaddr km_slab_kmalloc_from(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                              uint32_t size, uint32_t gfp)
 {
     return traced_alloc(l, cpu, c, gfp, &fn_kmalloc, KM_TP_KMALLOC, size);
 }
 
-void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
-                        km_vaddr obj)
+void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         km_vaddr slab, km_vaddr obj)
 {
     if (l->memcg)
         km_slab_memcg_uncharge(l, cpu, c, slab, obj);
@@ -232,19 +242,21 @@ void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     l->p.ops->free(l, cpu, c, slab, obj);
 }
 
-void km_cache_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr obj)
+void km_kmem_cache_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                        km_vaddr obj)
 {
     km_fn_enter(cpu, l->stack_va[cpu->id], &fn_free);
     km_vaddr slab = km_slab_of(l, cpu, obj);
 
     km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
-    km_trace_tp(l->os, cpu, &(struct km_tp){.kind = KM_TP_KMEM_CACHE_FREE, .ptr = obj, .name = c->name});
+    km_trace_tp(l->os, cpu,
+                &(struct km_tp){.kind = KM_TP_KMEM_CACHE_FREE, .ptr = obj, .name = c->name});
     km_slab_free_object(l, cpu, c, slab, obj);
     km_fn_leave(cpu, l->stack_va[cpu->id], &fn_free);
 }
 
-unsigned km_cache_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
-                             unsigned nr, km_vaddr *obj)
+unsigned km_kmem_cache_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu,
+                                  struct km_kmem_cache *c, uint32_t gfp, unsigned nr, km_vaddr *obj)
 {
     unsigned got = l->p.ops->alloc_bulk(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO, nr, obj);
 
@@ -264,13 +276,13 @@ unsigned km_cache_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct
 static void free_bulk_mixed(struct km_slab_layer *l, struct km_cpu *cpu, unsigned nr, km_vaddr *obj)
 {
     for (unsigned start = 0; start < nr;) {
-        struct km_cache *c = km_cache_of(l, cpu->window, obj[start]);
+        struct km_kmem_cache *c = km_kmem_cache_of(l, cpu->window, obj[start]);
         unsigned end = start + 1;
 
-        while (end < nr && km_cache_of(l, cpu->window, obj[end]) == c)
+        while (end < nr && km_kmem_cache_of(l, cpu->window, obj[end]) == c)
             end++;
         if (c) {
-            km_cache_free_bulk(l, cpu, c, end - start, obj + start);
+            km_kmem_cache_free_bulk(l, cpu, c, end - start, obj + start);
         } else {
             for (unsigned i = start; i < end; i++)
                 km_kfree(l, cpu, obj[i]);
@@ -279,8 +291,8 @@ static void free_bulk_mixed(struct km_slab_layer *l, struct km_cpu *cpu, unsigne
     }
 }
 
-void km_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, unsigned nr,
-                        km_vaddr *obj)
+void km_kmem_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             unsigned nr, km_vaddr *obj)
 {
     if (!c) {
         free_bulk_mixed(l, cpu, nr, obj);
@@ -293,14 +305,24 @@ void km_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_c
     l->p.ops->free_bulk(l, cpu, c, nr, obj);
 }
 
-void km_cache_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+void km_kmem_cache_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     l->p.ops->shrink(l, cpu, c);
 }
 
-/* ---- creation, merging, destruction -------------------------------------------------------------- */
+/* ---- creation, merging, destruction
+ * -------------------------------------------------------------- */
 
-static struct km_cache *find_slot(struct km_slab_layer *l)
+static void set_name(struct km_kmem_cache *c, const char *name)
+{
+    unsigned i = 0;
+
+    for (; name[i] && i < sizeof(c->name) - 1; i++)
+        c->name[i] = name[i];
+    c->name[i] = '\0';
+}
+
+static struct km_kmem_cache *find_slot(struct km_slab_layer *l)
 {
     for (unsigned i = 0; i < KM_SLAB_MAX_CACHES; i++)
         if (!l->cache[i].used) {
@@ -311,19 +333,21 @@ static struct km_cache *find_slot(struct km_slab_layer *l)
     return NULL;
 }
 
-/* E7: an older cache whose objects are as large (less than a word larger), as aligned, and of the same kind. */
-static struct km_cache *find_mergeable(struct km_slab_layer *l, uint32_t size, uint32_t align, uint32_t flags)
+/* E7: an older cache whose objects are as large (less than a word larger), as aligned, and of the
+ * same kind. */
+static struct km_kmem_cache *find_mergeable(struct km_slab_layer *l, uint32_t size, uint32_t align,
+                                            uint32_t flags)
 {
     const uint32_t never = KM_CACHE_CTOR | KM_CACHE_NO_MERGE | KM_CACHE_TYPESAFE_BY_RCU;
     const uint32_t same = KM_CACHE_RECLAIM_ACCOUNT | KM_CACHE_DMA | KM_CACHE_ACCOUNT;
-    struct km_cache *best = NULL;
+    struct km_kmem_cache *best = NULL;
 
     if (flags & never)
         return NULL;
     align = km_slub_align(flags, align, size, LINE_BYTES);
     size = (uint32_t)km_align_up(km_align_up(size, 4), align);
     for (unsigned i = 0; i < l->nr_cache; i++) {
-        struct km_cache *c = &l->cache[i];
+        struct km_kmem_cache *c = &l->cache[i];
 
         if (!c->used || (c->flags & never) || size > c->size || c->size - size >= 4 ||
             ((flags ^ c->flags) & same) || c->size % align)
@@ -335,7 +359,7 @@ static struct km_cache *find_mergeable(struct km_slab_layer *l, uint32_t size, u
 }
 
 /* Fisher-Yates permutation of 0..n-1, kept as a kmalloc array of words like the kernel's. */
-static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     if (!l->os->p.freelist_random || c->objects < 2)
         return;
@@ -361,10 +385,11 @@ static bool kmalloc_is_up(const struct km_slab_layer *l)
     return l->kmalloc[KM_KMALLOC_TYPES - 1][KM_KMALLOC_CLASSES - 1] != NULL;
 }
 
-struct km_cache *km_cache_create(struct km_slab_layer *l, struct km_cpu *cpu, const char *name, uint32_t size,
-                                 uint32_t align, uint32_t flags)
+struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cpu *cpu,
+                                           const char *name, uint32_t size, uint32_t align,
+                                           uint32_t flags)
 {
-    struct km_cache *c = l->p.merge ? find_mergeable(l, size, align, flags) : NULL;
+    struct km_kmem_cache *c = l->p.merge ? find_mergeable(l, size, align, flags) : NULL;
 
     if (c) {
         c->aliases++;
@@ -376,7 +401,7 @@ struct km_cache *km_cache_create(struct km_slab_layer *l, struct km_cpu *cpu, co
     if (!c || size == 0)
         return NULL;
     memset(c, 0, sizeof(*c));
-    strncpy(c->name, name, sizeof(c->name) - 1);
+    set_name(c, name);
     c->object_size = size;
     c->flags = flags;
     c->align = km_slub_align(flags, align, size, LINE_BYTES);
@@ -391,7 +416,7 @@ struct km_cache *km_cache_create(struct km_slab_layer *l, struct km_cpu *cpu, co
     return c;
 }
 
-bool km_cache_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+bool km_kmem_cache_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     if (c->aliases) {
         c->aliases--;
@@ -411,15 +436,17 @@ bool km_cache_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cac
     return true;
 }
 
-/* ---- boot ---------------------------------------------------------------------------------------- */
+/* ---- boot
+ * ---------------------------------------------------------------------------------------- */
 
-static struct km_cache *boot_cache(struct km_slab_layer *l, struct km_cpu *cpu, const char *name,
-                                   uint32_t size, uint32_t flags)
+static struct km_kmem_cache *boot_cache(struct km_slab_layer *l, struct km_cpu *cpu,
+                                        const char *name, uint32_t size, uint32_t flags)
 {
-    struct km_cache *c = find_slot(l);
+    struct km_kmem_cache *c = find_slot(l);
 
+    KM_BUG_ON(!c);
     memset(c, 0, sizeof(*c));
-    strncpy(c->name, name, sizeof(c->name) - 1);
+    set_name(c, name);
     c->object_size = size;
     c->flags = flags;
     c->align = km_slub_align(flags, 0, size, LINE_BYTES);
@@ -430,7 +457,8 @@ static struct km_cache *boot_cache(struct km_slab_layer *l, struct km_cpu *cpu, 
     return c;
 }
 
-bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu, const struct km_slab_params *p)
+bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu,
+                  const struct km_slab_params *p)
 {
     memset(l, 0, sizeof(*l));
     l->os = os;
@@ -442,11 +470,13 @@ bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu,
         l->stack_va[i] = km_os_static_alloc(os, STACK_BYTES, 64) + STACK_BYTES;
     l->rcu_list_va = km_os_static_alloc(os, 4, 64);
     l->objcg_va = km_os_static_alloc(os, 64, 64);
+    l->adopted_vec_va = km_os_static_alloc(os, 4 * KM_ADOPT_MAX_OBJECTS, 64);
     km_st32(cpu, l->rcu_list_va, 0);
 
-    l->kmem_cache_node =
-        boot_cache(l, cpu, "kmem_cache_node", KM_KCN_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
-    l->kmem_cache = boot_cache(l, cpu, "kmem_cache", KM_KC_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    l->kmem_cache_node = boot_cache(l, cpu, "kmem_cache_node", KM_KCN_BYTES,
+                                    KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    l->kmem_cache =
+        boot_cache(l, cpu, "kmem_cache", KM_KC_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
     if (!l->kmem_cache_node->used || !l->kmem_cache->used || !km_kmalloc_create_caches(l, cpu))
         return false;
     for (unsigned i = 0; i < l->nr_cache; i++)
@@ -460,7 +490,7 @@ const char *km_slab_check(struct km_slab_layer *l, const uint8_t *window)
     uint64_t slabs = 0;
 
     for (unsigned i = 0; i < l->nr_cache; i++) {
-        const struct km_cache *c = &l->cache[i];
+        const struct km_kmem_cache *c = &l->cache[i];
 
         if (!c->used)
             continue;

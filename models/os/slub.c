@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * slub.c - SLUB, the unqueued slab allocator of Linux 6.1 (no debugging).
  *
- * A slab is one page block cut into equal objects; its free objects form a list through the objects themselves.
- * At any time a slab is in exactly one of these places:
- *   current   of one CPU (frozen). Its objects are on the CPU's own free list, which no other CPU touches; objects
- *             freed by other CPUs collect on the slab's own list.
- *   cpu partial  on one CPU's singly linked list (frozen): has free objects, waits to become current.
- *   node partial on the node's list under its lock: has free objects.
- *   full      on no list; the first free finds it again.
- * Allocation looks in that order: CPU free list, the slab's own list, cpu partial, node partial, new pages.
- * Free: to the CPU list if the slab is this CPU's current one, else to the slab's list; a full slab becomes
- * cpu partial; when that list is too long all of it moves to the node; an empty slab on the node list is
+ * A slab is one page block cut into equal objects; its free objects form a list through the objects
+ * themselves. At any time a slab is in exactly one of these places: current   of one CPU (frozen).
+ * Its objects are on the CPU's own free list, which no other CPU touches; objects freed by other
+ * CPUs collect on the slab's own list. cpu partial  on one CPU's singly linked list (frozen): has
+ * free objects, waits to become current. node partial on the node's list under its lock: has free
+ * objects. full      on no list; the first free finds it again. Allocation looks in that order: CPU
+ * free list, the slab's own list, cpu partial, node partial, new pages. Free: to the CPU list if
+ * the slab is this CPU's current one, else to the slab's list; a full slab becomes cpu partial;
+ * when that list is too long all of it moves to the node; an empty slab on the node list is
  * released while the node has min_partial others.
- * slab->freelist and slab->counters change together by an 8-byte compare-and-exchange (cmpxchg8b, LOCKed);
- * the CPU's free list and its transaction number by an unLOCKed one.
+ * slab->freelist and slab->counters change together by an 8-byte compare-and-exchange (cmpxchg8b,
+ * LOCKed); the CPU's free list and its transaction number by an unLOCKed one.
  *
  * Invariants:  km_slub_check (slub_check.c).
- * Simplified:  calls are not interrupted on their CPU, so the transaction number never mismatches; the two
- *              boot caches keep their control structures in kernel bss; free pointers are stored plainly
+ * Simplified:  calls are not interrupted on their CPU, so the transaction number never mismatches;
+ * the two boot caches keep their control structures in kernel bss; free pointers are stored plainly
  *              (FREELIST_HARDENED xors them, which changes no order).
  * References:  kernel-behaviour notes E3 to E6; instruction counts from recorded calls (kfn.h).
  */
@@ -28,18 +27,26 @@
 
 #define SITE(n, va, bytes) .site = {.name = n, .text_va = va, .text_bytes = bytes}
 
-/* Recorded: __slab_free of a frozen slab makes kmem_cache_free 157 instructions, 46 loads, 37 stores; 53, 15 and 10
- * more with put_cpu_partial; ___slab_alloc 154, 60, 30. The others (est.) are a share of the code's length. */
+/* Recorded: __slab_free of a frozen slab makes kmem_cache_free 157 instructions, 46 loads, 37
+ * stores; 53, 15 and 10 more with put_cpu_partial; ___slab_alloc 154, 60, 30. The others (est.) are
+ * a share of the code's length. */
 static const struct km_fn fn_slow = {SITE("___slab_alloc", 0xc12b6e50, 2432), 154, 22, 48};
-static const struct km_fn fn_allocate = {SITE("allocate_slab", 0xc12b5760, 1072), 120, 12, 12};   /* est. */
-static const struct km_fn fn_put_partial = {SITE("put_cpu_partial", 0xc12b6920, 112), 53, 7, 12}; /* est. */
-static const struct km_fn fn_unfreeze = {SITE("__unfreeze_partials", 0xc12b6720, 512), 60, 12, 12}; /* est. */
-static const struct km_fn fn_deactivate = {SITE("deactivate_slab", 0xc12b6300, 1056), 110, 14, 14}; /* est. */
-static const struct km_fn fn_discard = {SITE("__free_slab", 0xc12b6140, 336), 60, 6, 6};         /* est. */
+static const struct km_fn fn_allocate = {SITE("allocate_slab", 0xc12b5760, 1072), 120, 12,
+                                         12}; /* est. */
+static const struct km_fn fn_put_partial = {SITE("put_cpu_partial", 0xc12b6920, 112), 53, 7,
+                                            12}; /* est. */
+static const struct km_fn fn_unfreeze = {SITE("__unfreeze_partials", 0xc12b6720, 512), 60, 12,
+                                         12}; /* est. */
+static const struct km_fn fn_deactivate = {SITE("deactivate_slab", 0xc12b6300, 1056), 110, 14,
+                                           14};                                          /* est. */
+static const struct km_fn fn_discard = {SITE("__free_slab", 0xc12b6140, 336), 60, 6, 6}; /* est. */
 static const struct km_fn fn_slab_free = {SITE("__slab_free", 0xc12b8b80, 800), 69, 27, 19};
-static const struct km_fn fn_alloc_bulk = {SITE("kmem_cache_alloc_bulk", 0xc12b9620, 752), 40, 10, 10}; /* est. */
-static const struct km_fn fn_free_bulk = {SITE("kmem_cache_free_bulk", 0xc12b9190, 1136), 40, 14, 14};  /* est. */
-static const struct km_fn fn_shrink = {SITE("__kmem_cache_do_shrink", 0xc12b6aa0, 672), 80, 30, 30};    /* est. */
+static const struct km_fn fn_alloc_bulk = {SITE("kmem_cache_alloc_bulk", 0xc12b9620, 752), 40, 10,
+                                           10}; /* est. */
+static const struct km_fn fn_free_bulk = {SITE("kmem_cache_free_bulk", 0xc12b9190, 1136), 40, 14,
+                                          14}; /* est. */
+static const struct km_fn fn_shrink = {SITE("__kmem_cache_do_shrink", 0xc12b6aa0, 672), 80, 30,
+                                       30}; /* est. */
 
 static void enter(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_fn *fn)
 {
@@ -51,7 +58,8 @@ static void leave(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_f
     km_fn_leave(cpu, l->stack_va[cpu->id], fn);
 }
 
-/* ---- words that change together ---------------------------------------------------------------- */
+/* ---- words that change together ----------------------------------------------------------------
+ */
 
 struct pair {
     uint32_t lo, hi;
@@ -72,7 +80,8 @@ static bool slab_cas(struct km_cpu *cpu, km_vaddr slab, struct pair old, struct 
 
 static struct pair slab_pair(struct km_cpu *cpu, km_vaddr slab)
 {
-    return (struct pair){km_ld32(cpu, slab + KM_SLAB_FREELIST), km_ld32(cpu, slab + KM_SLAB_COUNTERS)};
+    return (struct pair){km_ld32(cpu, slab + KM_SLAB_FREELIST),
+                         km_ld32(cpu, slab + KM_SLAB_COUNTERS)};
 }
 
 /* cmpxchg8b without LOCK on the CPU's {freelist,tid}: one load and one store of 8 bytes. */
@@ -86,26 +95,28 @@ static void cpu_set_freelist(struct km_cpu *cpu, km_vaddr kcc, km_vaddr freelist
     p[1] += KM_MAX_CPUS;
 }
 
-static km_vaddr next_free(struct km_cpu *cpu, const struct km_cache *c, km_vaddr obj)
+static km_vaddr next_free(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr obj)
 {
     return km_ld32(cpu, obj + c->free_pointer);
 }
 
-static void set_next_free(struct km_cpu *cpu, const struct km_cache *c, km_vaddr obj, km_vaddr next)
+static void set_next_free(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr obj,
+                          km_vaddr next)
 {
     km_st32(cpu, obj + c->free_pointer, next);
 }
 
-/* ---- the node's partial list (under its lock) --------------------------------------------------- */
+/* ---- the node's partial list (under its lock) ---------------------------------------------------
+ */
 
-static void nr_partial_add(struct km_cpu *cpu, const struct km_cache *c, uint32_t delta)
+static void nr_partial_add(struct km_cpu *cpu, const struct km_kmem_cache *c, uint32_t delta)
 {
     km_vaddr va = c->node_va + KM_KCN_NR_PARTIAL;
 
     km_st32(cpu, va, km_ld32(cpu, va) + delta);
 }
 
-static void partial_add(struct km_cpu *cpu, const struct km_cache *c, km_vaddr slab, bool tail)
+static void partial_add(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr slab, bool tail)
 {
     km_vaddr head = c->node_va + KM_KCN_PARTIAL;
 
@@ -116,22 +127,24 @@ static void partial_add(struct km_cpu *cpu, const struct km_cache *c, km_vaddr s
         km_list_add(cpu, slab + KM_SLAB_LIST, head);
 }
 
-static void partial_remove(struct km_cpu *cpu, const struct km_cache *c, km_vaddr slab)
+static void partial_remove(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr slab)
 {
     km_list_del(cpu, slab + KM_SLAB_LIST);
     nr_partial_add(cpu, c, UINT32_MAX);
 }
 
-static bool node_has_enough(struct km_cpu *cpu, const struct km_cache *c)
+static bool node_has_enough(struct km_cpu *cpu, const struct km_kmem_cache *c)
 {
     return km_ld32(cpu, c->node_va + KM_KCN_NR_PARTIAL) >= km_ld32(cpu, c->va + KM_KC_MIN_PARTIAL);
 }
 
-/* ---- slabs from and to the page source ---------------------------------------------------------- */
+/* ---- slabs from and to the page source ----------------------------------------------------------
+ */
 
-/* First attempt gives up easily and, if it asks for more than necessary, does not even wake kswapd. */
-static km_pfn slab_pages(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
-                         unsigned *order)
+/* First attempt gives up easily and, if it asks for more than necessary, does not even wake kswapd.
+ */
+static km_pfn slab_pages(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         uint32_t gfp, unsigned *order)
 {
     uint32_t first = (gfp | KM_GFP_NOWARN | KM_GFP_NORETRY) & ~KM_GFP_NOFAIL;
     km_pfn pfn;
@@ -149,8 +162,8 @@ static km_pfn slab_pages(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 }
 
 /* Links all objects of a new slab in random or ascending order; returns the first. */
-static km_vaddr link_objects(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_cache *c,
-                             km_vaddr base, uint32_t objects)
+static km_vaddr link_objects(struct km_slab_layer *l, struct km_cpu *cpu,
+                             const struct km_kmem_cache *c, km_vaddr base, uint32_t objects)
 {
     km_vaddr seq = c->random_seq_va;
     uint32_t pos = 0;
@@ -186,7 +199,8 @@ static km_vaddr link_objects(struct km_slab_layer *l, struct km_cpu *cpu, const 
 }
 
 /* A new slab with all objects free, not frozen, on no list; 0 if there are no pages. */
-static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp)
+static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         uint32_t gfp)
 {
     const uint32_t keep = KM_GFP_RECLAIM | KM_GFP_HIGH | KM_GFP_IO | KM_GFP_FS | KM_GFP_NOWARN |
                           KM_GFP_RETRY_MAYFAIL | KM_GFP_NOFAIL | KM_GFP_NORETRY | KM_GFP_MEMALLOC |
@@ -223,13 +237,14 @@ static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     return slab;
 }
 
-static unsigned slab_order(const struct km_cache *c, uint32_t objects)
+static unsigned slab_order(const struct km_kmem_cache *c, uint32_t objects)
 {
     return objects == c->objects ? c->order : c->min_order;
 }
 
 /* Gives an empty slab's pages back now. */
-static void slab_release(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab)
+static void slab_release(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         km_vaddr slab)
 {
     uint32_t objects = KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
     unsigned order = slab_order(c, objects);
@@ -247,7 +262,8 @@ static void slab_release(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 }
 
 /* discard_slab: accounting at once, pages after a grace period for TYPESAFE_BY_RCU caches. */
-static void slab_discard(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab)
+static void slab_discard(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         km_vaddr slab)
 {
     uint32_t objects = KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
 
@@ -278,10 +294,12 @@ unsigned km_slab_rcu_quiesce(struct km_slab_layer *l, struct km_cpu *cpu)
     return nr;
 }
 
-/* ---- cpu partial list --------------------------------------------------------------------------- */
+/* ---- cpu partial list ---------------------------------------------------------------------------
+ */
 
 /* Moves a chain of frozen slabs to the node list (tail); empty ones go if the node has enough. */
-static void unfreeze_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab)
+static void unfreeze_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           km_vaddr slab)
 {
     km_vaddr empty = 0;
 
@@ -314,8 +332,8 @@ static void unfreeze_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct k
 }
 
 /* Head of this CPU's list. With drain, a list that is full already moves to the node first. */
-static void cpu_partial_put(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
-                            bool drain)
+static void cpu_partial_put(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                            km_vaddr slab, bool drain)
 {
     km_vaddr kcc = km_slab_percpu(l, c, cpu->id);
     km_vaddr old = km_ld32(cpu, kcc + KM_KCC_PARTIAL);
@@ -339,7 +357,8 @@ static void cpu_partial_put(struct km_slab_layer *l, struct km_cpu *cpu, struct 
         unfreeze_chain(l, cpu, c, to_unfreeze);
 }
 
-/* ---- allocation, slow path ----------------------------------------------------------------------- */
+/* ---- allocation, slow path
+ * ----------------------------------------------------------------------- */
 
 /* Takes the slab's own free list; 0: none, the slab is full and no longer frozen. */
 static km_vaddr slab_take_list(struct km_cpu *cpu, km_vaddr slab)
@@ -354,7 +373,8 @@ static km_vaddr slab_take_list(struct km_cpu *cpu, km_vaddr slab)
 }
 
 /* Takes a slab off the node list and freezes it; with take_list also its free objects. */
-static km_vaddr node_acquire(struct km_cpu *cpu, const struct km_cache *c, km_vaddr slab, bool take_list)
+static km_vaddr node_acquire(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr slab,
+                             bool take_list)
 {
     struct pair old, new;
 
@@ -368,9 +388,10 @@ static km_vaddr node_acquire(struct km_cpu *cpu, const struct km_cache *c, km_va
     return old.lo;
 }
 
-/* First slab of the node list becomes *slab (returns its objects); some more move to the cpu partial list. */
-static km_vaddr node_get_partial(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c,
-                                 km_vaddr *slab)
+/* First slab of the node list becomes *slab (returns its objects); some more move to the cpu
+ * partial list. */
+static km_vaddr node_get_partial(struct km_slab_layer *l, struct km_cpu *cpu,
+                                 struct km_kmem_cache *c, km_vaddr *slab)
 {
     km_vaddr head = c->node_va + KM_KCN_PARTIAL;
     km_vaddr first_list = 0;
@@ -401,8 +422,8 @@ static km_vaddr node_get_partial(struct km_slab_layer *l, struct km_cpu *cpu, st
 }
 
 /* A free list for this CPU from anywhere behind its own; 0: no memory. Sets the current slab. */
-static km_vaddr find_objects(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr kcc,
-                             uint32_t gfp)
+static km_vaddr find_objects(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             km_vaddr kcc, uint32_t gfp)
 {
     km_vaddr slab = km_ld32(cpu, kcc + KM_KCC_SLAB);
     km_vaddr list;
@@ -429,15 +450,15 @@ static km_vaddr find_objects(struct km_slab_layer *l, struct km_cpu *cpu, struct
 
         list = new.lo;
         km_st32(cpu, slab + KM_SLAB_FREELIST, 0);
-        km_st32(cpu, slab + KM_SLAB_COUNTERS, KM_SC(KM_SC_OBJECTS(new.hi), KM_SC_OBJECTS(new.hi), true));
+        km_st32(cpu, slab + KM_SLAB_COUNTERS,
+                KM_SC(KM_SC_OBJECTS(new.hi), KM_SC_OBJECTS(new.hi), true));
     }
     km_st32(cpu, kcc + KM_KCC_SLAB, slab);
     return list;
 }
 
-
-static km_vaddr alloc_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr kcc,
-                           uint32_t gfp)
+static km_vaddr alloc_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           km_vaddr kcc, uint32_t gfp)
 {
     enter(l, cpu, &fn_slow);
     km_vaddr obj = find_objects(l, cpu, c, kcc, gfp);
@@ -448,7 +469,8 @@ static km_vaddr alloc_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     return obj;
 }
 
-static km_vaddr slub_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp)
+static km_vaddr slub_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           uint32_t gfp)
 {
     km_vaddr kcc = km_ld32(cpu, c->va + KM_KC_CPU_SLAB) + cpu->id * l->percpu_stride;
 
@@ -462,11 +484,12 @@ static km_vaddr slub_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     return obj;
 }
 
-/* ---- free ----------------------------------------------------------------------------------------- */
+/* ---- free
+ * ----------------------------------------------------------------------------------------- */
 
 /* cnt objects head..tail (linked) go to a slab that is not this CPU's current one. */
-static void free_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
-                      km_vaddr head, km_vaddr tail, uint32_t cnt)
+static void free_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                      km_vaddr slab, km_vaddr head, km_vaddr tail, uint32_t cnt)
 {
     struct pair old, new;
     bool was_frozen, locked;
@@ -505,8 +528,8 @@ static void free_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cac
         cpu_partial_put(l, cpu, c, slab, true);
 }
 
-static void free_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
-                       km_vaddr head, km_vaddr tail, uint32_t cnt)
+static void free_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                       km_vaddr slab, km_vaddr head, km_vaddr tail, uint32_t cnt)
 {
     km_vaddr kcc = km_ld32(cpu, c->va + KM_KC_CPU_SLAB) + cpu->id * l->percpu_stride;
 
@@ -520,16 +543,17 @@ static void free_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_ca
     cpu_set_freelist(cpu, kcc, head);
 }
 
-static void slub_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr slab,
-                      km_vaddr obj)
+static void slub_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                      km_vaddr slab, km_vaddr obj)
 {
     free_chain(l, cpu, c, slab, obj, obj, 1);
 }
 
-/* ---- bulk ----------------------------------------------------------------------------------------- */
+/* ---- bulk
+ * ----------------------------------------------------------------------------------------- */
 
-static unsigned slub_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, uint32_t gfp,
-                                unsigned nr, km_vaddr *obj)
+static unsigned slub_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu,
+                                struct km_kmem_cache *c, uint32_t gfp, unsigned nr, km_vaddr *obj)
 {
     unsigned got;
 
@@ -547,10 +571,10 @@ static unsigned slub_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu, str
     return 0;
 }
 
-/* From the end of the array: objects of the same slab are chained and freed in one step; up to three others
- * in between are skipped over before the group is closed. */
-static void slub_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, unsigned nr,
-                           km_vaddr *obj)
+/* From the end of the array: objects of the same slab are chained and freed in one step; up to
+ * three others in between are skipped over before the group is closed. */
+static void slub_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           unsigned nr, km_vaddr *obj)
 {
     enter(l, cpu, &fn_free_bulk);
     while (nr) {
@@ -580,10 +604,12 @@ static void slub_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     leave(l, cpu, &fn_free_bulk);
 }
 
-/* ---- giving per-CPU slabs back --------------------------------------------------------------------- */
+/* ---- giving per-CPU slabs back
+ * --------------------------------------------------------------------- */
 
 /* The current slab of kcc goes to the node list (head; tail if others freed into it), or away. */
-static void flush_current(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c, km_vaddr kcc)
+static void flush_current(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                          km_vaddr kcc)
 {
     km_vaddr slab = km_ld32(cpu, kcc + KM_KCC_SLAB);
     km_vaddr list = km_ld32(cpu, kcc + KM_KCC_FREELIST);
@@ -623,7 +649,7 @@ static void flush_current(struct km_slab_layer *l, struct km_cpu *cpu, struct km
 }
 
 /* flush_all: the caller's CPU does the work of every CPU's flush. */
-static void flush_cpus(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+static void flush_cpus(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     for (unsigned i = 0; i < l->os->p.cpus; i++) {
         km_vaddr kcc = km_slab_percpu(l, c, i);
@@ -639,8 +665,9 @@ static void flush_cpus(struct km_slab_layer *l, struct km_cpu *cpu, struct km_ca
 
 #define SHRINK_SORTED 32u /* slabs with up to this many free objects are sorted */
 
-/* One pass over the node list: empties off it (returned as a chain), the rest sorted into heads[]. */
-static km_vaddr shrink_node(struct km_cpu *cpu, struct km_cache *c, km_vaddr *first)
+/* One pass over the node list: empties off it (returned as a chain), the rest sorted into heads[].
+ */
+static km_vaddr shrink_node(struct km_cpu *cpu, struct km_kmem_cache *c, km_vaddr *first)
 {
     km_vaddr head = c->node_va + KM_KCN_PARTIAL;
     km_vaddr empty = 0;
@@ -665,7 +692,7 @@ static km_vaddr shrink_node(struct km_cpu *cpu, struct km_cache *c, km_vaddr *fi
     return empty;
 }
 
-static void slub_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+static void slub_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     km_vaddr first[SHRINK_SORTED] = {0};
     km_vaddr head = c->node_va + KM_KCN_PARTIAL;
@@ -675,8 +702,9 @@ static void slub_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_c
     km_lock(cpu, c->node_va + KM_KCN_LOCK);
     km_vaddr empty = shrink_node(cpu, c, first);
 
-    /* Fullest first: put the emptiest at the head, then the fuller ones before them. Within one class the
-     * later ones of the old list were put in front, which is the order of list_move to a list's head. */
+    /* Fullest first: put the emptiest at the head, then the fuller ones before them. Within one
+     * class the later ones of the old list were put in front, which is the order of list_move to a
+     * list's head. */
     for (unsigned i = SHRINK_SORTED; i-- > 0;) {
         km_vaddr prev = head;
 
@@ -698,7 +726,72 @@ static void slub_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_c
     }
 }
 
-/* ---- creation ------------------------------------------------------------------------------------- */
+/* ---- slabs from before the simulation
+ * ------------------------------------------------------------ */
+
+static void adopt_page(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                       km_pfn pfn)
+{
+    km_vaddr page = km_page_va(l->os, pfn);
+    uint32_t flags = km_ld32(cpu, page + KM_PAGE_FLAGS) & ~(uint32_t)KM_PG_LRU;
+
+    km_st32(cpu, page + KM_PAGE_FLAGS, flags | KM_PG_SLAB | (c->order ? KM_PG_HEAD : 0));
+    km_st32(cpu, page + KM_PAGE_REFCOUNT, 1);
+    km_st32(cpu, page + KM_SLAB_LIST, 0);
+    km_st32(cpu, page + KM_SLAB_CACHE, c->va);
+    km_st32(cpu, page + KM_PAGE_MEMCG, 0);
+    if ((c->flags & KM_CACHE_ACCOUNT) && c->objects <= KM_ADOPT_MAX_OBJECTS)
+        km_st32(cpu, page + KM_PAGE_MEMCG, l->adopted_vec_va);
+    for (km_pfn p = pfn + 1; p < pfn + (1u << c->order); p++)
+        km_st32(cpu, km_page_va(l->os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
+}
+
+static bool slub_adopt(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                       const struct km_slab_adoption *a)
+{
+    km_vaddr slab = km_page_va(l->os, a->pfn);
+    km_vaddr kcc = km_slab_percpu(l, c, a->cpu);
+    km_vaddr list = a->nr_free ? a->free[0] : 0;
+    enum km_slab_place place = a->nr_free ? a->place : KM_PLACE_FULL;
+
+    if (a->nr_free > c->objects)
+        return false;
+    if (place == KM_PLACE_CURRENT && km_ld32(cpu, kcc + KM_KCC_SLAB))
+        place = KM_PLACE_CPU_PARTIAL;
+    adopt_page(l, cpu, c, a->pfn);
+    for (uint32_t i = 0; i < a->nr_free; i++)
+        set_next_free(cpu, c, a->free[i], i + 1 < a->nr_free ? a->free[i + 1] : 0);
+    km_rmw32(cpu, c->node_va + KM_KCN_NR_SLABS, KM_RMW_ADD, 1, 0);
+    km_rmw32(cpu, c->node_va + KM_KCN_TOTAL_OBJECTS, KM_RMW_ADD, c->objects, 0);
+    c->stats.slabs_created++;
+    c->stats.allocs += c->objects - a->nr_free;
+    l->stats.slab_blocks_alloc++;
+    l->stats.slab_pages_alloc += 1u << c->order;
+
+    bool current = place == KM_PLACE_CURRENT;
+    uint32_t inuse = current ? c->objects : c->objects - a->nr_free;
+
+    km_st32(cpu, slab + KM_SLAB_FREELIST, current ? 0 : list);
+    km_st32(cpu, slab + KM_SLAB_COUNTERS,
+            KM_SC(inuse, c->objects, current || place == KM_PLACE_CPU_PARTIAL));
+    if (current) {
+        km_st32(cpu, kcc + KM_KCC_SLAB, slab);
+        cpu_set_freelist(cpu, kcc, list);
+    } else if (place == KM_PLACE_CPU_PARTIAL) {
+        struct km_cpu *owner = cpu;
+        unsigned id = cpu->id;
+
+        owner->id = a->cpu; /* untimed: the list is that CPU's */
+        cpu_partial_put(l, owner, c, slab, true);
+        owner->id = id;
+    } else if (place == KM_PLACE_NODE_PARTIAL) {
+        partial_add(cpu, c, slab, true);
+    }
+    return true;
+}
+
+/* ---- creation
+ * ------------------------------------------------------------------------------------- */
 
 static void node_init(struct km_cpu *cpu, km_vaddr node)
 {
@@ -709,18 +802,18 @@ static void node_init(struct km_cpu *cpu, km_vaddr node)
     km_st32(cpu, node + KM_KCN_TOTAL_OBJECTS, 0);
 }
 
-static bool slub_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+static bool slub_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     unsigned cpus = l->p.min_objects_cpus ? l->p.min_objects_cpus : l->os->p.cpus;
 
     if (!km_slub_geometry(l->os->p.personality, cpus, c))
         return false;
     if (!c->va) { /* the two boot caches came with theirs */
-        c->va = km_cache_alloc(l, cpu, l->kmem_cache, KM_GFP_KERNEL | KM_GFP_ZERO);
-        c->node_va = c->va ? km_cache_alloc(l, cpu, l->kmem_cache_node, KM_GFP_KERNEL) : 0;
+        c->va = km_kmem_cache_alloc(l, cpu, l->kmem_cache, KM_GFP_KERNEL | KM_GFP_ZERO);
+        c->node_va = c->va ? km_kmem_cache_alloc(l, cpu, l->kmem_cache_node, KM_GFP_KERNEL) : 0;
         if (!c->node_va) {
             if (c->va)
-                km_cache_free(l, cpu, l->kmem_cache, c->va);
+                km_kmem_cache_free(l, cpu, l->kmem_cache, c->va);
             return false;
         }
     }
@@ -750,20 +843,21 @@ static bool slub_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_c
     return true;
 }
 
-static bool slub_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_cache *c)
+static bool slub_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
     slub_shrink(l, cpu, c);
     if (km_ld32(cpu, c->node_va + KM_KCN_NR_SLABS))
         return false;
     km_slab_rcu_quiesce(l, cpu); /* the barrier before a TYPESAFE_BY_RCU cache goes */
-    km_cache_free(l, cpu, l->kmem_cache_node, c->node_va);
-    km_cache_free(l, cpu, l->kmem_cache, c->va);
+    km_kmem_cache_free(l, cpu, l->kmem_cache_node, c->node_va);
+    km_kmem_cache_free(l, cpu, l->kmem_cache, c->va);
     return true;
 }
 
 const struct km_slab_ops km_slub_ops = {
     .name = "slub",
-    .help = "unqueued allocator: per-CPU slab and free list, node partial lists (default since 2.6.23)",
+    .help =
+        "unqueued allocator: per-CPU slab and free list, node partial lists (default since 2.6.23)",
     .create = slub_create,
     .destroy = slub_destroy,
     .alloc = slub_alloc,
@@ -771,6 +865,7 @@ const struct km_slab_ops km_slub_ops = {
     .alloc_bulk = slub_alloc_bulk,
     .free_bulk = slub_free_bulk,
     .shrink = slub_shrink,
+    .adopt = slub_adopt,
     .info = km_slub_info,
     .check = km_slub_check,
 };

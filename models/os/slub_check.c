@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * slub_check.c - SLUB's invariants and its /proc/slabinfo numbers, by untimed views of guest memory.
+ * slub_check.c - SLUB's invariants and its /proc/slabinfo numbers, by untimed views of guest
+ * memory.
  *
  * Checked per cache, for every slab that can be found (current, cpu partial, node partial):
- *   its page is marked as a slab and points back to the cache; its free objects are distinct, aligned members;
- *   counters.inuse = objects - length of the slab's own list; frozen exactly on the CPU side;
- *   no slab stands in two places; nr_partial = length of the node list; a node-partial slab has free objects;
- *   a cpu-partial list counts itself; found slabs <= nr_slabs.
- * slabinfo (E6): objects that wait in current and cpu-partial slabs count as active.
+ *   its page is marked as a slab and points back to the cache; its free objects are distinct,
+ * aligned members; counters.inuse = objects - length of the slab's own list; frozen exactly on the
+ * CPU side; no slab stands in two places; nr_partial = length of the node list; a node-partial slab
+ * has free objects; a cpu-partial list counts itself; found slabs <= nr_slabs. slabinfo (E6):
+ * objects that wait in current and cpu-partial slabs count as active.
  */
 #include "models/os/slub.h"
 
@@ -17,12 +18,13 @@
 struct walk {
     const struct km_slab_layer *l;
     const uint8_t *window;
-    const struct km_cache *c;
+    const struct km_kmem_cache *c;
     uint32_t found;
     uint8_t seen[MAX_OBJECTS / 8];
 };
 
-/* Marks every object of the list in seen; UINT32_MAX if one is foreign, twice there, or the list too long. */
+/* Marks every object of the list in seen; UINT32_MAX if one is foreign, twice there, or the list
+ * too long. */
 static uint32_t mark_list(struct walk *w, km_vaddr base, uint32_t objects, km_vaddr obj)
 {
     uint32_t cnt = 0;
@@ -40,7 +42,8 @@ static uint32_t mark_list(struct walk *w, km_vaddr base, uint32_t objects, km_va
 }
 
 /* One slab; cpu_list: objects of the CPU's own free list (current slabs). */
-static const char *check_slab(struct walk *w, km_vaddr slab, km_vaddr cpu_list, bool frozen, uint32_t *free_out)
+static const char *check_slab(struct walk *w, km_vaddr slab, km_vaddr cpu_list, bool frozen,
+                              uint32_t *free_out)
 {
     uint32_t counters = km_peek32(w->window, slab + KM_SLAB_COUNTERS);
     km_vaddr base = km_pfn_to_va(w->l->os, km_page_pfn(w->l->os, slab));
@@ -54,7 +57,8 @@ static const char *check_slab(struct walk *w, km_vaddr slab, km_vaddr cpu_list, 
     if (objects != w->c->objects && objects != w->c->min_objects)
         return "a slab has an impossible number of objects";
     if (!(counters & KM_SC_FROZEN) == frozen)
-        return frozen ? "a slab on the CPU side is not frozen" : "a slab on the node list is frozen";
+        return frozen ? "a slab on the CPU side is not frozen"
+                      : "a slab on the node list is frozen";
     memset(w->seen, 0, objects / 8 + 1);
     uint32_t own = mark_list(w, base, objects, km_peek32(w->window, slab + KM_SLAB_FREELIST));
     uint32_t cpus = mark_list(w, base, objects, cpu_list);
@@ -103,7 +107,8 @@ static const char *check_cpu(struct walk *w, unsigned cpu)
          s = km_peek32(w->window, s + KM_SLAB_NEXT)) {
         uint32_t slabs = km_peek32(w->window, s + KM_SLAB_SLABS);
 
-        if (slabs == 0 || (expected && slabs != expected - 1) || s == current || on_cpu_side(w, s, cpu))
+        if (slabs == 0 || (expected && slabs != expected - 1) || s == current ||
+            on_cpu_side(w, s, cpu))
             return "a cpu-partial list is damaged";
         expected = slabs;
         bad = check_slab(w, s, 0, true, &free_objects);
@@ -120,7 +125,8 @@ static const char *check_node(struct walk *w)
     km_vaddr head = w->c->node_va + KM_KCN_PARTIAL;
     uint32_t nr = 0, free_objects;
 
-    for (km_vaddr e = km_peek32(w->window, head), prev = head; e != head; e = km_peek32(w->window, e)) {
+    for (km_vaddr e = km_peek32(w->window, head), prev = head; e != head;
+         e = km_peek32(w->window, e)) {
         if (km_peek32(w->window, e + 4) != prev)
             return "the node's partial list is not doubly linked";
         const char *bad = check_slab(w, e - KM_SLAB_LIST, 0, false, &free_objects);
@@ -134,10 +140,12 @@ static const char *check_node(struct walk *w)
     }
     if (km_peek32(w->window, w->c->node_va + KM_KCN_LOCK))
         return "the node lock is held";
-    return nr == km_peek32(w->window, w->c->node_va + KM_KCN_NR_PARTIAL) ? NULL : "nr_partial is wrong";
+    return nr == km_peek32(w->window, w->c->node_va + KM_KCN_NR_PARTIAL) ? NULL
+                                                                         : "nr_partial is wrong";
 }
 
-const char *km_slub_check(const struct km_slab_layer *l, const uint8_t *window, const struct km_cache *c)
+const char *km_slub_check(const struct km_slab_layer *l, const uint8_t *window,
+                          const struct km_kmem_cache *c)
 {
     struct walk w = {.l = l, .window = window, .c = c};
     const char *bad;
@@ -157,8 +165,8 @@ const char *km_slub_check(const struct km_slab_layer *l, const uint8_t *window, 
     return NULL;
 }
 
-void km_slub_info(const struct km_slab_layer *l, const uint8_t *window, const struct km_cache *c,
-                  struct km_slabinfo *out)
+void km_slub_info(const struct km_slab_layer *l, const uint8_t *window,
+                  const struct km_kmem_cache *c, struct km_slabinfo *out)
 {
     km_vaddr head = c->node_va + KM_KCN_PARTIAL;
     uint64_t free_objects = 0;

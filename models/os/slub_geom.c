@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * slub_geom.c - how SLUB lays objects out in a slab and how large a slab it wants.
  *
- * Object:  [ object_size ... free pointer in the middle ... | pad to align ], or the free pointer behind the
- *          object if its contents must survive a free (constructor, TYPESAFE_BY_RCU).
- * Slab:    the smallest order up to 3 that holds at least min_objects with at most 1/16, then 1/8, then 1/4
- *          of it wasted; if none does, fewer objects; min_objects = 4 * (fls(cpus) + 1).
- * Checked: all caches of two real machines (1 and 2 CPUs), tests/unit/os/test_slub_geom.c.
- * Reference: kernel-behaviour notes E2, E3.
+ * Object:  [ object_size ... free pointer in the middle ... | pad to align ], or the free pointer
+ * behind the object if its contents must survive a free (constructor, TYPESAFE_BY_RCU). Slab: the
+ * smallest order up to 3 that holds at least min_objects with at most 1/16, then 1/8, then 1/4 of
+ * it wasted; if none does, fewer objects; min_objects = 4 * (fls(cpus) + 1). Checked: all caches of
+ * two real machines (1 and 2 CPUs), tests/unit/os/test_slub_geom.c. Reference: kernel-behaviour
+ * notes E2, E3.
  */
 #include "models/base/bits.h"
 #include "models/os/slub.h"
@@ -39,8 +39,10 @@ static unsigned order_for_bytes(uint64_t bytes)
     return km_order_of((bytes + KM_PAGE_BYTES - 1) >> KM_PAGE_SHIFT);
 }
 
-/* Smallest order that holds min_objects and wastes at most 1/fraction; above max_order if there is none. */
-static unsigned fitting_order(uint32_t size, unsigned min_objects, unsigned max_order, unsigned fraction)
+/* Smallest order that holds min_objects and wastes at most 1/fraction; above max_order if there is
+ * none. */
+static unsigned fitting_order(uint32_t size, unsigned min_objects, unsigned max_order,
+                              unsigned fraction)
 {
     unsigned order = order_for_bytes((uint64_t)min_objects * size);
 
@@ -83,7 +85,7 @@ static uint32_t cpu_partial_objects(uint32_t size)
     return size >= 256 ? 52 : 120;
 }
 
-bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct km_cache *c)
+bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct km_kmem_cache *c)
 {
     uint32_t size = (uint32_t)km_align_up(c->object_size, WORD);
 

@@ -19,6 +19,7 @@ static const struct km_replay_mode_ops *const modes[] = {
     [KM_REPLAY_ORACLE] = &km_replay_oracle,
     [KM_REPLAY_BUDDY] = &km_replay_buddy,
     [KM_REPLAY_PAGES] = &km_replay_pages,
+    [KM_REPLAY_OBJECTS] = &km_replay_objects,
 };
 
 static const char *const skip_names[KM_SKIP_NR] = {
@@ -26,6 +27,8 @@ static const char *const skip_names[KM_SKIP_NR] = {
     [KM_SKIP_FAILED_ALLOC] = "failed_allocation",     [KM_SKIP_UNKNOWN_FREE] = "free_of_unknown",
     [KM_SKIP_DOUBLE_ALLOC] = "silent_free_inferred",  [KM_SKIP_OUT_OF_RANGE] = "out_of_range",
     [KM_SKIP_CONFLICT] = "conflict",
+    [KM_SKIP_SLAB_PAGE] = "slab_page_of_traced_kernel",
+    [KM_SKIP_SLAB_INTERNAL] = "slab_internal_object",
 };
 
 static void diverged(struct km_replay *r, const struct km_event *ev, km_pfn model)
@@ -154,10 +157,13 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 
     (void)now_ns;
     r->have_head = false;
+    r->event_index = r->index;
     r->now_ns = ev.time_ns;
     km_samples_time(r, ev.time_ns);
     if (ev.type == KM_EV_MARK) {
         km_samples_mark(r, &ev);
+        if (r->mode->mark)
+            r->mode->mark(r, &ev);
         return;
     }
     note_event(r, &ev);
@@ -318,6 +324,8 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
         return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0,
                        r->status < 0 ? "%s" : "no events to replay", r->err.msg);
     km_replay_proc(r, false);
+    if (r->mode->finish)
+        r->mode->finish(r);
     km_live_objects_finish(r);
     if (r->status < 0)
         km_warn("%s", r->err.msg);

@@ -23,22 +23,28 @@ enum km_skip_reason {
     KM_SKIP_DOUBLE_ALLOC,  /* allocates what is already allocated: a free was silent */
     KM_SKIP_OUT_OF_RANGE,  /* page frames, orders or CPUs this machine does not have */
     KM_SKIP_CONFLICT,      /* the literal state contradicts the event                */
+    KM_SKIP_SLAB_PAGE,     /* objects: the traced slab layer's page; the model's asks for its own */
+    KM_SKIP_SLAB_INTERNAL, /* objects: the traced slab layer's own object            */
     KM_SKIP_NR,
 };
 
 struct km_replay;
 struct km_pages_state;
 struct km_live_objects;
+struct km_objects;
 
 /* One replay mode. */
 struct km_replay_mode_ops {
     const char *name;
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
+    void (*mark)(struct km_replay *r, const struct km_event *ev); /* optional: trace_marker lines */
+    void (*finish)(struct km_replay *r);                          /* optional: before the summary is written */
     void (*close)(struct km_replay *r); /* optional */
 };
 
-extern const struct km_replay_mode_ops km_replay_oracle, km_replay_buddy, km_replay_pages;
+extern const struct km_replay_mode_ops km_replay_oracle, km_replay_buddy, km_replay_pages,
+    km_replay_objects;
 
 struct km_samples {
     uint64_t next_period_ns; /* simulated /proc/buddyinfo is noted when the trace passes this */
@@ -59,6 +65,7 @@ struct km_replay {
     struct km_samples samples;
     struct km_pages_state *pages;   /* replay_pages.c */
     struct km_live_objects *live;   /* live_objects.c */
+    struct km_objects *objects;     /* replay_objects.c */
     const struct km_engine_ops *engine;
     void *machine;        /* timed engine; NULL with timing off */
     struct km_hw_stats hw;
@@ -76,6 +83,7 @@ struct km_replay {
     bool boot_pagesets;   /* per-CPU lists are not live yet */
     bool boot_limits;     /* watermarks and final per-CPU limits are set */
     uint64_t index;       /* events delivered so far */
+    uint64_t event_index; /* of the event being replayed, counted from 1 */
     uint64_t boost_clear_ns; /* kswapd will have taken back a watermark boost by then; KM_NEVER: none */
     bool synced_list[KM_NR_ZONES][KM_MT_NR]; /* boot_sync.c has caught up with these lists */
     uint64_t synced;               /* pages taken silently for that */
@@ -100,6 +108,8 @@ void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
 
 /* replay_pages.c: the model boosted a watermark. */
 void km_pages_boosted(struct km_replay *r, uint64_t time_ns);
+/* replay_pages.c: a page event that mode objects does not pass on. */
+void km_pages_dropped(struct km_replay *r, const struct km_event *ev);
 int km_pages_open(struct km_replay *r, struct km_err *err);
 void km_pages_close(struct km_replay *r);
 

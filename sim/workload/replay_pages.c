@@ -346,6 +346,14 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     km_replay_skip(r, KM_SKIP_NOT_MODELLED);
 }
 
+void km_pages_dropped(struct km_replay *r, const struct km_event *ev)
+{
+    if (r->boot)
+        follow_boot(r, ev);
+    if (r->boost_clear_ns <= ev->time_ns)
+        clear_boost(r);
+}
+
 void km_pages_boosted(struct km_replay *r, uint64_t time_ns)
 {
     if (r->boost_clear_ns == KM_NEVER)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * slab_fixture.h - a slab layer over a window of 64 MiB and a page source that needs no buddy allocator.
+ * slab_fixture.h - a slab layer over a window of 64 MiB and a page source that needs no buddy
+ * allocator.
  *
- * Page source: aligned blocks from a rising pointer, freed blocks reused per order, last first. It marks
- * compound tails, counts, remembers the last request, and can be told to fail.
+ * Page source: aligned blocks from a rising pointer, freed blocks reused per order, last first. It
+ * marks compound tails, counts, remembers the last request, and can be told to fail.
  */
 #ifndef KM_TEST_SLAB_FIXTURE_H
 #define KM_TEST_SLAB_FIXTURE_H
@@ -119,7 +120,8 @@ static inline struct fixture *fix_create(unsigned cpus, bool random)
     f->os.static_end_va = f->os.static_va + KM_OS_STATIC_BYTES;
     for (unsigned i = 0; i < 2; i++)
         km_cpu_init_null(&f->cpu[i], i, f->w.base);
-    f->src = (struct fix_src){.os = &f->os, .window = f->w.base, .next = FIX_FIRST_PFN, .fail_above = 99};
+    f->src = (struct fix_src){
+        .os = &f->os, .window = f->w.base, .next = FIX_FIRST_PFN, .fail_above = 99};
 
     struct km_slab_params p = {.ops = km_slab_ops_by_name("slub"),
                                .src = {.alloc = fix_alloc, .free = fix_free, .ctx = &f->src},

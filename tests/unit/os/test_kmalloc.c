@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_kmalloc.c - size classes, families, page blocks, krealloc, and the tracepoints of the slab layer.
+ * test_kmalloc.c - size classes, families, page blocks, krealloc, and the tracepoints of the slab
+ * layer.
  */
 #include "slab_fixture.h"
 
@@ -7,7 +8,7 @@
 
 static const char *cache_name(struct fixture *f, uint32_t size, uint32_t gfp)
 {
-    struct km_cache *c = km_kmalloc_cache(&f->layer, size, gfp);
+    struct km_kmem_cache *c = km_kmalloc_cache(&f->layer, size, gfp);
 
     return c ? c->name : "-";
 }
@@ -21,17 +22,33 @@ static void classes(void **state)
         uint32_t size;
         const char *name;
     } rows[] = {
-        {0, "-"},           {1, "kmalloc-8"},     {8, "kmalloc-8"},      {9, "kmalloc-16"},
-        {16, "kmalloc-16"}, {17, "kmalloc-32"},   {64, "kmalloc-64"},    {65, "kmalloc-96"},
-        {96, "kmalloc-96"}, {97, "kmalloc-128"},  {128, "kmalloc-128"},  {129, "kmalloc-192"},
-        {192, "kmalloc-192"}, {193, "kmalloc-256"}, {257, "kmalloc-512"}, {1024, "kmalloc-1k"},
-        {1025, "kmalloc-2k"}, {4097, "kmalloc-8k"}, {8192, "kmalloc-8k"}, {8193, "-"},
+        {0, "-"},
+        {1, "kmalloc-8"},
+        {8, "kmalloc-8"},
+        {9, "kmalloc-16"},
+        {16, "kmalloc-16"},
+        {17, "kmalloc-32"},
+        {64, "kmalloc-64"},
+        {65, "kmalloc-96"},
+        {96, "kmalloc-96"},
+        {97, "kmalloc-128"},
+        {128, "kmalloc-128"},
+        {129, "kmalloc-192"},
+        {192, "kmalloc-192"},
+        {193, "kmalloc-256"},
+        {257, "kmalloc-512"},
+        {1024, "kmalloc-1k"},
+        {1025, "kmalloc-2k"},
+        {4097, "kmalloc-8k"},
+        {8192, "kmalloc-8k"},
+        {8193, "-"},
     };
 
     for (unsigned i = 0; i < KM_ARRAY_LEN(rows); i++)
         assert_string_equal(cache_name(f, rows[i].size, KM_GFP_KERNEL), rows[i].name);
     assert_string_equal(cache_name(f, 100, KM_GFP_KERNEL | KM_GFP_ACCOUNT), "kmalloc-cg-128");
-    assert_string_equal(cache_name(f, 100, KM_GFP_KERNEL | KM_GFP_RECLAIMABLE | KM_GFP_ACCOUNT), "kmalloc-rcl-128");
+    assert_string_equal(cache_name(f, 100, KM_GFP_KERNEL | KM_GFP_RECLAIMABLE | KM_GFP_ACCOUNT),
+                        "kmalloc-rcl-128");
     assert_string_equal(cache_name(f, 100, KM_GFP_DMA | KM_GFP_RECLAIMABLE), "dma-kmalloc-128");
     assert_string_equal(cache_name(f, 100, KM_GFP_KERNEL | KM_GFP_DMA32), "kmalloc-128");
     assert_int_equal(f->layer.nr_cache, 2 + 4 * 13);
@@ -81,7 +98,7 @@ static void large(void **state)
     assert_int_equal(f->src.last_order[0], 2);
     assert_int_equal(f->src.last_gfp[0], KM_GFP_KERNEL | KM_GFP_COMP);
     assert_int_equal(km_ksize(l, cpu, a), 16384);
-    assert_null(km_cache_of(l, f->w.base, a));
+    assert_null(km_kmem_cache_of(l, f->w.base, a));
     km_vaddr b = km_kmalloc(l, cpu, 4u << 20, KM_GFP_KERNEL);
 
     assert_int_equal(km_ksize(l, cpu, b), 4u << 20);
@@ -167,17 +184,18 @@ static void tracepoints(void **state)
 {
     struct fixture *f = fix_create(2, false);
     struct km_slab_layer *l = &f->layer;
-    struct km_cache *c = km_cache_create(l, &f->cpu[0], "anon_vma", 52, 0, KM_CACHE_TYPESAFE_BY_RCU);
+    struct km_kmem_cache *c =
+        km_kmem_cache_create(l, &f->cpu[0], "anon_vma", 52, 0, KM_CACHE_TYPESAFE_BY_RCU);
     struct seen s = {.nr = 0};
 
     (void)state;
     f->os.tracer.emit = see;
     f->os.tracer.ctx = &s;
     km_vaddr a = km_kmalloc(l, &f->cpu[0], 616, KM_GFP_KERNEL);
-    km_vaddr b = km_cache_alloc(l, &f->cpu[0], c, KM_GFP_KERNEL);
+    km_vaddr b = km_kmem_cache_alloc(l, &f->cpu[0], c, KM_GFP_KERNEL);
 
     km_kfree(l, &f->cpu[0], a);
-    km_cache_free(l, &f->cpu[0], c, b);
+    km_kmem_cache_free(l, &f->cpu[0], c, b);
     km_kfree(l, &f->cpu[0], 0);
     km_krealloc(l, &f->cpu[0], km_kmalloc(l, &f->cpu[0], 0, 0), 0, 0);
     assert_int_equal(s.nr, 6);
@@ -213,7 +231,8 @@ static void property(void **state)
 
         if (nr < 300 && km_prng_below(&r, 2)) {
             size[nr] = 1 + km_prng_below(&r, 1u << km_prng_below(&r, 16));
-            live[nr] = km_kmalloc(&f->layer, cpu, size[nr], KM_GFP_KERNEL | flags[km_prng_below(&r, 4)]);
+            live[nr] =
+                km_kmalloc(&f->layer, cpu, size[nr], KM_GFP_KERNEL | flags[km_prng_below(&r, 4)]);
             assert_true(live[nr] != 0);
             assert_true(km_ksize(&f->layer, cpu, live[nr]) >= size[nr]);
             for (unsigned i = 0; i < nr; i++)
@@ -236,8 +255,9 @@ static void property(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(classes),     cmocka_unit_test(alignment),       cmocka_unit_test(dma_pages),
-        cmocka_unit_test(large),       cmocka_unit_test(odd_frees),       cmocka_unit_test(realloc_and_zero),
+        cmocka_unit_test(classes),     cmocka_unit_test(alignment),
+        cmocka_unit_test(dma_pages),   cmocka_unit_test(large),
+        cmocka_unit_test(odd_frees),   cmocka_unit_test(realloc_and_zero),
         cmocka_unit_test(tracepoints), cmocka_unit_test(property),
     };
 

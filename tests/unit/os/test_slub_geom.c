@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * test_slub_geom.c - slab order, objects per slab, cpu_partial and min_partial of every cache of two real kernels
- * (6.1.0-50-686-pae with 2 CPUs and with 1), and object sizes from what the user asked for.
+ * test_slub_geom.c - slab order, objects per slab, cpu_partial and min_partial of every cache of
+ * two real kernels (6.1.0-50-686-pae with 2 CPUs and with 1), and object sizes from what the user
+ * asked for.
  */
 #include "slab_fixture.h"
 
@@ -25,21 +26,23 @@ static unsigned check_file(const char *file, unsigned cpus)
 
         if (line[0] == '#')
             continue;
-        assert_int_equal(sscanf(line, "%63s %u %u %u %u %u %u %u %u", r.name, &r.object_size, &r.size,
-                                &r.objects, &r.order, &r.align, &r.cpu_partial, &r.min_partial, &r.aliases),
+        assert_int_equal(sscanf(line, "%63s %u %u %u %u %u %u %u %u", r.name, &r.object_size,
+                                &r.size, &r.objects, &r.order, &r.align, &r.cpu_partial,
+                                &r.min_partial, &r.aliases),
                          9);
         /* Free pointer inside, or behind the object where contents must survive: one of the two. */
-        struct km_cache in_object = {.object_size = r.object_size, .align = r.align};
-        struct km_cache behind = {.object_size = r.object_size, .align = r.align, .flags = KM_CACHE_CTOR};
+        struct km_kmem_cache in_object = {.object_size = r.object_size, .align = r.align};
+        struct km_kmem_cache behind = {
+            .object_size = r.object_size, .align = r.align, .flags = KM_CACHE_CTOR};
 
         assert_true(km_slub_geometry(&km_personality_linux_6_1, cpus, &in_object));
         assert_true(km_slub_geometry(&km_personality_linux_6_1, cpus, &behind));
-        const struct km_cache *c = in_object.size == r.size ? &in_object : &behind;
+        const struct km_kmem_cache *c = in_object.size == r.size ? &in_object : &behind;
 
         if (c->size != r.size || c->order != r.order || c->objects != r.objects ||
             c->cpu_partial != r.cpu_partial || c->min_partial != r.min_partial)
-            fail_msg("%s: size %u order %u objects %u cpu_partial %u min_partial %u", r.name, c->size,
-                     c->order, c->objects, c->cpu_partial, c->min_partial);
+            fail_msg("%s: size %u order %u objects %u cpu_partial %u min_partial %u", r.name,
+                     c->size, c->order, c->objects, c->cpu_partial, c->min_partial);
         rows++;
     }
     fclose(in);
@@ -73,7 +76,7 @@ static void alignment(void **state)
 
 static void free_pointer_place(void **state)
 {
-    struct km_cache c = {.object_size = 52, .align = 8};
+    struct km_kmem_cache c = {.object_size = 52, .align = 8};
 
     (void)state;
     assert_true(km_slub_geometry(&km_personality_linux_6_1, 2, &c));
@@ -91,7 +94,7 @@ static void free_pointer_place(void **state)
 /* Larger than order 3: one object per slab, the smallest order that holds it. */
 static void huge_objects(void **state)
 {
-    struct km_cache c = {.object_size = 40000, .align = 8};
+    struct km_kmem_cache c = {.object_size = 40000, .align = 8};
 
     (void)state;
     assert_true(km_slub_geometry(&km_personality_linux_6_1, 2, &c));
@@ -104,8 +107,9 @@ static void huge_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_cpus),     cmocka_unit_test(one_cpu),      cmocka_unit_test(alignment),
-        cmocka_unit_test(free_pointer_place), cmocka_unit_test(huge_objects),
+        cmocka_unit_test(two_cpus),     cmocka_unit_test(one_cpu),
+        cmocka_unit_test(alignment),    cmocka_unit_test(free_pointer_place),
+        cmocka_unit_test(huge_objects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

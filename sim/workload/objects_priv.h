@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * objects_priv.h - state shared by objects.c, objects_scan.c and objects_start.c.
+ */
+#ifndef KM_WORKLOAD_OBJECTS_PRIV_H
+#define KM_WORKLOAD_OBJECTS_PRIV_H
+
+#include "sim/workload/objects.h"
+#include "sim/workload/u32map.h"
+
+#define KM_OBJ_MAX_CACHES 512u
+#define KM_OBJ_NO_CACHE 0xffffu
+#define KM_OBJ_NO_KEY UINT32_MAX
+#define KM_OBJ_REQUESTS 64u
+#define KM_OBJ_ERROR_BINS 2048u
+
+struct obj_cache {
+    char name[64];
+    uint32_t object_size, size, align; /* size 0: nothing known yet */
+    uint32_t flags;                    /* KM_CACHE_* as far as known */
+    unsigned order;
+    uint32_t objects;
+    bool in_use; /* an event of the replayed part named it */
+    bool from_bundle;
+    /* start state */
+    uint64_t num_objs, active_objs, num_slabs, partial;
+    bool have_cpu_partial;
+    uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
+    /* bulk allocations whose addresses are not traced */
+    uint64_t scan_pool;
+    uint32_t *pool; /* owned; model addresses, oldest first from pool_head */
+    size_t pool_head, pool_nr, pool_room;
+    struct km_kmem_cache *c; /* in the simulated kernel */
+};
+
+/* An allocation site of kmem_cache_alloc: which cache does it use? */
+struct obj_key {
+    uint64_t hash;
+    uint32_t bytes_req, bytes_alloc;
+    uint32_t votes;
+    uint16_t cache;
+    bool account_cache; /* accounted without __GFP_ACCOUNT: the cache is */
+};
+
+enum obj_kind { OBJ_UNKNOWN, OBJ_SLAB, OBJ_LARGE };
+
+/* A page block allocated in the trace that may turn out to be a slab. */
+struct obj_block {
+    uint64_t event;
+    km_pfn pfn;
+    uint32_t gfp, key;
+    uint16_t cache;
+    uint8_t order, kind;
+    bool used;
+};
+
+enum { OBJ_FRAME_START = 0, OBJ_FRAME_OTHER = UINT32_MAX };
+
+/* First event of an object that lies in a page from before the trace. */
+struct obj_start {
+    uint32_t ptr, key;
+    uint32_t next; /* of the same slab */
+    uint16_t cache;
+    uint8_t cpu;
+    bool live; /* first seen freed: it was live at the start */
+};
+
+struct obj_request {
+    uint32_t gfp;
+    unsigned order;
+    uint64_t traced, model;
+};
+
+struct obj_string_cache { /* what is known of an interned string of the current reader */
+    uint64_t hash;
+    uint16_t cache;
+    bool internal; /* a call site inside the slab layer */
+    bool valid;
+};
+
+struct obj_bulk {
+    uint16_t cache;
+    uint32_t gfp;
+};
+
+struct km_objects {
+    struct km_objects_params p;
+    const struct km_trace *trace;
+    struct obj_string_cache *string; /* owned; by id */
+    size_t nr_string;
+    struct obj_cache cache[KM_OBJ_MAX_CACHES];
+    unsigned nr_cache;
+    uint16_t kmalloc[KM_KMALLOC_TYPES][KM_KMALLOC_CLASSES];
+    struct obj_key *key; /* owned */
+    uint32_t key_room, nr_key;
+    struct km_u32map key_index; /* folded hash -> index; the next free number on a collision */
+    uint8_t *drop;              /* owned; bit per event index */
+    size_t drop_bytes;
+    /* scan */
+    uint32_t *frame;         /* owned; [pfn] OBJ_FRAME_* or block + 1 */
+    uint16_t *frame_cache;   /* owned; [pfn] cache of the slab that was there at the start */
+    uint8_t *frame_slab;     /* owned; [pfn] an object was seen in a page from before the trace */
+    struct obj_block *block; /* owned */
+    uint32_t nr_block, room_block, free_block; /* free_block: chain through .event, + 1 */
+    struct obj_start *start;                   /* owned */
+    uint32_t nr_start, room_start;
+    struct km_u32map seen;       /* objects in start pages */
+    struct km_u32map live;       /* scan: live traced objects; replay: traced -> model address */
+    struct km_u32map bulk_cache; /* address of a traced kmem_cache -> cache */
+    struct obj_bulk bulk[KM_MAX_CPUS];
+    bool memcg_seen;
+    bool no_memory;
+    struct obj_request request[KM_OBJ_REQUESTS];
+    unsigned nr_request;
+    /* replay */
+    struct km_os *os;
+    const uint8_t *os_window;
+    struct km_slab_layer *layer; /* owned */
+    struct km_page_src buddy;
+    bool starting; /* slabs come from the start's frames */
+    struct obj_frames {
+        km_pfn *pfn;
+        uint32_t nr, next;
+    } start_frames[KM_NR_ORDERS];
+    void (*claimed)(void *ctx, km_pfn pfn, unsigned order);
+    void *claimed_ctx;
+    struct km_objects_stats stats;
+    uint64_t slab_error[KM_OBJ_ERROR_BINS],
+        obj_error[KM_OBJ_ERROR_BINS]; /* relative, per mille, last bin: more */
+    uint64_t abs_slab_error;
+};
+
+static inline bool km_obj_lowmem(const struct km_objects *o, uint64_t ptr, km_pfn *pfn)
+{
+    if (ptr < o->p.page_offset || ptr > UINT32_MAX)
+        return false;
+    *pfn = (km_pfn)((ptr - o->p.page_offset) >> KM_PAGE_SHIFT);
+    return *pfn < o->p.max_low_pfn;
+}
+
+static inline bool km_obj_dropped(const struct km_objects *o, uint64_t index)
+{
+    return index / 8 < o->drop_bytes && (o->drop[index / 8] >> index % 8 & 1);
+}
+
+/* objects.c */
+uint16_t km_obj_cache_find(const struct km_objects *o, const char *name);
+uint16_t km_obj_cache_add(struct km_objects *o,
+                          const char *name); /* finds or adds; KM_OBJ_NO_CACHE: table full */
+bool km_obj_cache_geometry(struct km_objects *o, struct obj_cache *c);
+const struct obj_string_cache *km_obj_string(struct km_objects *o, uint32_t id);
+uint16_t km_obj_cache_of_name(struct km_objects *o, uint32_t id);
+uint16_t km_obj_kmalloc_cache(struct km_objects *o, uint32_t bytes_alloc, uint32_t gfp);
+uint32_t km_obj_key(struct km_objects *o, const struct km_event *ev);
+bool km_obj_internal_site(struct km_objects *o, const struct km_event *ev);
+uint16_t km_obj_key_cache(struct km_objects *o, uint32_t key);
+void km_obj_count_request(struct km_objects *o, unsigned order, uint32_t gfp, bool model);
+
+/* Brings the cache up in the simulated kernel; NULL if it cannot be. */
+struct km_kmem_cache *km_obj_cache_create(struct km_objects *o, struct km_cpu *cpu,
+                                          struct obj_cache *c);
+
+/* objects_scan.c */
+void km_obj_scan_finish(struct km_objects *o);
+
+/* objects_facts.c: caches, flags and per-CPU partial slabs from the bundle. */
+int km_obj_read_facts(struct km_objects *o, struct km_err *err);
+
+#endif

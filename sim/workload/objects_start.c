@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT
+ * objects_start.c - the slab layer at the moment the replay begins.
+ *
+ * Known:    caches and their geometry, slabs and active objects per cache, per-CPU partial slabs
+ * (bundle); which frames are slabs (kpageflags); for objects the trace touches, whether they were
+ * live or free (scan). Inferred: a slab with free objects stands where its first allocation
+ * happens: the first such slab of a CPU is its current one, the next ones fill its cpu-partial list
+ * (as many as slab_state names), the others are on the node list, in order of first use. Its free
+ * objects are handed out in the traced order. Slabs nothing touches are full, except that partial
+ * slabs and free objects are filled up to slabinfo's counts. The control structures of the
+ * simulated slab layer take slab frames of the start too: the traced kernel's own are among them.
+ */
+#include "models/base/bits.h"
+#include "models/os/buddy.h"
+#include "models/os/slub.h"
+#include "sim/workload/objects_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct start_slab {
+    km_pfn head;
+    uint16_t cache;
+    uint8_t cpu; /* of its first allocation */
+    enum km_slab_place place;
+    uint32_t first, last; /* records, + 1 */
+    uint32_t nr_free;
+};
+
+struct builder {
+    struct km_objects *o;
+    struct km_cpu *cpu;
+    struct start_slab *slab;
+    uint32_t nr, room;
+    struct km_u32map by_head; /* head + 1 -> index */
+    km_vaddr *list;           /* room for the free objects of one slab */
+};
+
+/* ---- page source
+ * ----------------------------------------------------------------------------------- */
+
+static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned order)
+{
+    struct km_objects *o = ctx;
+
+    if (o->starting) {
+        struct obj_frames *f = &o->start_frames[order];
+
+        if (f->next < f->nr) {
+            km_pfn pfn = f->pfn[f->next++];
+            km_vaddr page = km_page_va(o->os, pfn);
+
+            if (order && (gfp & KM_GFP_COMP)) {
+                km_st32(cpu, page + KM_PAGE_FLAGS, km_ld32(cpu, page + KM_PAGE_FLAGS) | KM_PG_HEAD);
+                for (km_pfn p = pfn + 1; p < pfn + (1u << order); p++)
+                    km_st32(cpu, km_page_va(o->os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
+            }
+            o->claimed(o->claimed_ctx, pfn, order);
+            return pfn;
+        }
+        return o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
+    }
+    km_pfn pfn = o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
+
+    /* Not kmalloc above 8 KiB: it never asks with both flags, and never for less than order 2. */
+    if (pfn != KM_PFN_NONE &&
+        (order < 2 || (gfp & (KM_GFP_NOWARN | KM_GFP_NORETRY)) == (KM_GFP_NOWARN | KM_GFP_NORETRY)))
+        km_obj_count_request(o, order, gfp, true);
+    return pfn;
+}
+
+static void src_free(void *ctx, struct km_cpu *cpu, km_pfn pfn, unsigned order)
+{
+    struct km_objects *o = ctx;
+
+    o->buddy.free(o->buddy.ctx, cpu, pfn, order);
+}
+
+/* ---- frames that held slabs
+ * -------------------------------------------------------------------------- */
+
+static uint64_t page_bits(const struct km_objects *o, km_pfn pfn)
+{
+    const struct km_proc_state *s = &o->p.bundle->start;
+
+    return pfn < s->nr_frames ? s->kpageflags[pfn] : 0;
+}
+
+static bool have_pageflags(const struct km_objects *o)
+{
+    return o->p.bundle && !o->p.boot && o->p.bundle->start.kpageflags;
+}
+
+enum { KPF_SLAB = 7, KPF_HEAD = 15, KPF_TAIL = 16 };
+
+static bool bit(uint64_t word, unsigned nr)
+{
+    return word >> nr & 1;
+}
+
+/* Does the snapshot show a slab of this order at head? */
+static bool is_slab_block(const struct km_objects *o, km_pfn head, unsigned order)
+{
+    if (!have_pageflags(o))
+        return true;
+    if (!bit(page_bits(o, head), KPF_SLAB) || bit(page_bits(o, head), KPF_HEAD) != (order > 0))
+        return false;
+    for (km_pfn p = head + 1; p < head + (1u << order); p++)
+        if (!bit(page_bits(o, p), KPF_TAIL))
+            return false;
+    return !bit(page_bits(o, head + (1u << order)), KPF_TAIL);
+}
+
+static bool frames_taken(const struct km_objects *o, km_pfn head, unsigned order)
+{
+    for (km_pfn p = head; p < head + (1u << order); p++) {
+        km_pfn block;
+        unsigned block_order;
+
+        if (p >= o->p.max_low_pfn || p < o->os->mem_map_pfn || p >= o->os->mem_map_end ||
+            km_pfn_zone(o->os, p) == KM_NR_ZONES ||
+            km_buddy_find(o->os, o->os_window, p, &block, &block_order))
+            return false;
+    }
+    return true;
+}
+
+/* Frames of slabs nobody touches, by order. */
+static bool collect_frames(struct km_objects *o, const struct km_u32map *known)
+{
+    if (!have_pageflags(o))
+        return true;
+    for (unsigned pass = 0; pass < 2; pass++) { /* count, then fill */
+        uint32_t nr[KM_NR_ORDERS] = {0};
+
+        for (km_pfn p = 1; p < o->p.max_low_pfn; p++) {
+            unsigned order = 0;
+
+            if (!bit(page_bits(o, p), KPF_SLAB) || bit(page_bits(o, p), KPF_TAIL))
+                continue;
+            while (bit(page_bits(o, p), KPF_HEAD) && bit(page_bits(o, p + (1u << order)), KPF_TAIL))
+                order++;
+            if (order >= KM_NR_ORDERS || km_u32map_get(known, p + 1) || !frames_taken(o, p, order))
+                continue;
+            if (pass)
+                o->start_frames[order].pfn[nr[order]] = p;
+            nr[order]++;
+        }
+        for (unsigned order = 0; order < KM_NR_ORDERS && !pass; order++) {
+            o->start_frames[order].nr = nr[order];
+            o->start_frames[order].pfn = calloc(nr[order] + 1, sizeof(km_pfn));
+            if (!o->start_frames[order].pfn)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- slabs the trace touches
+ * ------------------------------------------------------------------------- */
+
+static uint16_t record_cache(struct km_objects *o, const struct obj_start *r, km_pfn pfn)
+{
+    if (r->cache != KM_OBJ_NO_CACHE)
+        return r->cache;
+    if (o->frame_cache[pfn] != KM_OBJ_NO_CACHE)
+        return o->frame_cache[pfn];
+    return r->key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, r->key) : KM_OBJ_NO_CACHE;
+}
+
+static struct start_slab *slab_for(struct builder *b, km_pfn head, uint16_t cache)
+{
+    uint32_t *index = km_u32map_get(&b->by_head, head + 1);
+
+    if (index)
+        return b->slab[*index].cache == cache ? &b->slab[*index] : NULL;
+    if (!is_slab_block(b->o, head, b->o->cache[cache].order) ||
+        !frames_taken(b->o, head, b->o->cache[cache].order))
+        return NULL;
+    if (b->nr == b->room) {
+        uint32_t room = b->room ? 2 * b->room : 1024;
+        struct start_slab *grown = realloc(b->slab, room * sizeof(*grown));
+
+        if (!grown)
+            return NULL;
+        b->slab = grown;
+        b->room = room;
+    }
+    if (!km_u32map_put(&b->by_head, head + 1, b->nr))
+        return NULL;
+    b->slab[b->nr] = (struct start_slab){.head = head, .cache = cache};
+    return &b->slab[b->nr++];
+}
+
+/* Files one record under its slab. */
+static void place_record(struct builder *b, uint32_t i)
+{
+    struct km_objects *o = b->o;
+    struct obj_start *r = &o->start[i];
+    km_pfn pfn;
+
+    r->next = 0;
+    if (!km_obj_lowmem(o, r->ptr, &pfn))
+        return;
+    uint16_t id = record_cache(o, r, pfn);
+
+    if (id == KM_OBJ_NO_CACHE || !km_obj_cache_geometry(o, &o->cache[id])) {
+        r->cache = KM_OBJ_NO_CACHE;
+        return;
+    }
+    const struct obj_cache *c = &o->cache[id];
+    km_pfn head = pfn & ~((1u << c->order) - 1);
+    uint32_t offset = r->ptr - (o->p.page_offset + (head << KM_PAGE_SHIFT));
+    struct start_slab *s = NULL;
+
+    if (offset % c->size == 0 && offset / c->size < c->objects)
+        s = slab_for(b, head, id);
+    r->cache = s ? id : KM_OBJ_NO_CACHE;
+    if (!s)
+        return;
+    if (s->last)
+        o->start[s->last - 1].next = i + 1;
+    else
+        s->first = i + 1;
+    s->last = i + 1;
+    if (!r->live && s->nr_free++ == 0)
+        s->cpu = r->cpu;
+}
+
+static void choose_places(struct builder *b)
+{
+    struct km_objects *o = b->o;
+    struct places {
+        bool current[KM_MAX_CPUS];
+        uint32_t partial[KM_MAX_CPUS];
+    } *used = calloc(o->nr_cache, sizeof(*used));
+
+    for (uint32_t i = 0; i < b->nr && used; i++) {
+        struct start_slab *s = &b->slab[i];
+        struct obj_cache *c = &o->cache[s->cache];
+        unsigned cpu = s->cpu < o->os->p.cpus ? s->cpu : 0;
+        uint32_t limit = c->have_cpu_partial ? c->cpu_partial[cpu]
+                         : c->c              ? c->c->cpu_partial_slabs / 2
+                                             : 0;
+
+        s->cpu = (uint8_t)cpu;
+        if (!s->nr_free) {
+            s->place = KM_PLACE_FULL;
+        } else if (!used[s->cache].current[cpu]) {
+            s->place = KM_PLACE_CURRENT;
+            used[s->cache].current[cpu] = true;
+        } else if (used[s->cache].partial[cpu] < limit) {
+            s->place = KM_PLACE_CPU_PARTIAL;
+            used[s->cache].partial[cpu]++;
+        } else {
+            s->place = KM_PLACE_NODE_PARTIAL;
+        }
+    }
+    free(used);
+}
+
+static void adopt_known(struct builder *b, struct start_slab *s)
+{
+    struct km_objects *o = b->o;
+    struct obj_cache *c = &o->cache[s->cache];
+    struct km_slab_adoption a = {.pfn = s->head, .place = s->place, .cpu = s->cpu, .free = b->list};
+
+    for (uint32_t i = s->first; i; i = o->start[i - 1].next)
+        if (!o->start[i - 1].live && a.nr_free < c->objects)
+            b->list[a.nr_free++] = o->start[i - 1].ptr;
+    if (!c->c || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
+        return;
+    o->claimed(o->claimed_ctx, s->head, c->order);
+    o->stats.start_slabs_seen++;
+    o->stats.start_objects_free += a.nr_free;
+    for (uint32_t i = s->first; i; i = o->start[i - 1].next)
+        if (o->start[i - 1].live) {
+            o->no_memory |= !km_u32map_put(&o->live, o->start[i - 1].ptr, o->start[i - 1].ptr);
+            o->stats.start_objects_live++;
+        }
+}
+
+/* Current and node slabs first use first; a cpu-partial list is built from its end. */
+static void adopt_all(struct builder *b)
+{
+    for (uint32_t i = 0; i < b->nr; i++)
+        if (b->slab[i].place != KM_PLACE_CPU_PARTIAL)
+            adopt_known(b, &b->slab[i]);
+    for (uint32_t i = b->nr; i-- > 0;)
+        if (b->slab[i].place == KM_PLACE_CPU_PARTIAL)
+            adopt_known(b, &b->slab[i]);
+}
+
+/* Slabs nothing touches, up to the counts of the start: full ones, and partial ones on the node
+ * list. */
+static void fill_cache(struct builder *b, struct obj_cache *c)
+{
+    struct km_objects *o = b->o;
+    struct km_slabinfo info;
+    struct obj_frames *f = &o->start_frames[c->order];
+
+    o->layer->p.ops->info(o->layer, b->cpu->window, c->c, &info);
+    uint64_t free_wanted = c->num_objs > c->active_objs ? c->num_objs - c->active_objs : 0;
+    uint64_t free_have = info.num_objs - info.active_objs;
+    uint32_t partial_have = km_peek32(b->cpu->window, c->c->node_va + KM_KCN_NR_PARTIAL);
+    uint64_t partial_left = c->partial > partial_have ? c->partial - partial_have : 0;
+    uint64_t free_left = free_wanted > free_have ? free_wanted - free_have : 0;
+
+    for (uint64_t have = info.num_slabs; have < c->num_slabs && f->next < f->nr; have++) {
+        struct km_slab_adoption a = {
+            .pfn = f->pfn[f->next++], .place = KM_PLACE_NODE_PARTIAL, .free = b->list};
+        km_vaddr base = km_pfn_to_va(o->os, a.pfn);
+
+        if (partial_left) {
+            uint64_t share = (free_left + partial_left - 1) / partial_left;
+
+            a.nr_free = (uint32_t)km_min_u64(share, c->objects);
+            for (uint32_t i = 0; i < a.nr_free; i++)
+                b->list[i] = base + i * c->size;
+            free_left -= km_min_u64(free_left, a.nr_free);
+            partial_left--;
+        }
+        if (!o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
+            return;
+        o->claimed(o->claimed_ctx, a.pfn, c->order);
+        o->stats.start_slabs_filled++;
+    }
+}
+
+/* ---- the layer
+ * --------------------------------------------------------------------------------------- */
+
+static bool create_caches(struct builder *b)
+{
+    struct km_objects *o = b->o;
+
+    for (unsigned i = 0; i < o->nr_cache; i++) {
+        struct obj_cache *c = &o->cache[i];
+
+        c->c = km_kmem_cache_by_name(o->layer, c->name);
+        if (!c->c && (c->from_bundle || c->size || c->object_size))
+            km_obj_cache_create(o, b->cpu, c);
+    }
+    return true;
+}
+
+/* What the layer's own objects left over in their slabs is no free room of the traced kernel: use
+ * it up. */
+static void use_up(struct builder *b)
+{
+    struct km_objects *o = b->o;
+
+    for (unsigned i = 0; i < o->layer->nr_cache; i++) {
+        struct km_kmem_cache *c = &o->layer->cache[i];
+        uint64_t objects;
+
+        if (!c->used)
+            continue;
+        objects = km_peek32(b->cpu->window, c->node_va + KM_KCN_TOTAL_OBJECTS);
+        while (c->stats.allocs - c->stats.frees < objects)
+            if (!o->layer->p.ops->alloc(o->layer, b->cpu, c, KM_GFP_KERNEL))
+                break;
+            else
+                c->stats.allocs++;
+        km_kmem_cache_shrink(o->layer, b->cpu, c); /* the full slab leaves the CPU */
+    }
+}
+
+static int build(struct builder *b, struct km_err *err)
+{
+    struct km_objects *o = b->o;
+    struct km_slab_params p = {.ops = o->p.slab,
+                               .src = {.alloc = src_alloc, .free = src_free, .ctx = o},
+                               .min_objects_cpus = 0,
+                               .merge = false};
+
+    for (uint32_t i = 0; i < o->nr_start; i++)
+        place_record(b, i);
+    if (!collect_frames(o, &b->by_head))
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
+    o->starting = true;
+    if (!km_slab_init(o->layer, o->os, b->cpu, &p) || !create_caches(b))
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0,
+                       "the simulated machine has no memory for its slab caches");
+    if (!o->layer->p.ops->adopt) {
+        o->starting = false;
+        return KM_OK;
+    }
+    use_up(b);
+    choose_places(b);
+    adopt_all(b);
+    for (unsigned i = 0; i < o->nr_cache; i++)
+        if (o->cache[i].c && o->cache[i].num_slabs)
+            fill_cache(b, &o->cache[i]);
+    o->starting = false;
+    o->layer->memcg = o->memcg_seen && !o->p.boot;
+    return KM_OK;
+}
+
+int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
+                     void (*claimed)(void *ctx, km_pfn pfn, unsigned order), void *ctx,
+                     struct km_err *err)
+{
+    struct builder b = {.o = o, .cpu = cpu, .list = calloc(32768, sizeof(km_vaddr))};
+    int rc;
+
+    km_obj_scan_finish(o);
+    o->os = os;
+    o->os_window = cpu->window;
+    o->claimed = claimed;
+    o->claimed_ctx = ctx;
+    o->buddy = km_page_src_buddy(os);
+    o->layer = calloc(1, sizeof(*o->layer));
+    if (!o->layer || !b.list)
+        rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
+    else
+        rc = build(&b, err);
+    if (rc == KM_OK && o->no_memory)
+        rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking ahead for objects");
+    free(b.list);
+    free(b.slab);
+    km_u32map_release(&b.by_head);
+    free(o->start);
+    o->start = NULL;
+    o->nr_start = o->room_start = 0;
+    for (unsigned i = 0; i < KM_NR_ORDERS; i++) {
+        free(o->start_frames[i].pfn);
+        o->start_frames[i] = (struct obj_frames){0};
+    }
+    return rc;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ * replay_objects.c - mode `objects`: glue between the replay, objects.c and mode `pages`.
+ *
+ * Object events go to the simulated slab layer; page events that the traced slab layer made are dropped; all
+ * others go the way of mode `pages`, with which this mode shares the page map. The trace is read a second time
+ * (before the replay) for what objects.h needs to know in advance.
+ */
+#include "models/os/slub.h"
+#include "sim/report/proc_text.h"
+#include "sim/workload/objects.h"
+#include "sim/workload/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void claimed(void *ctx, km_pfn pfn, unsigned order)
+{
+    struct km_replay *r = ctx;
+
+    km_page_map_clear(&r->map, pfn, order);
+}
+
+static bool is_kpage_end(const struct km_event *ev)
+{
+    uint64_t value;
+    const char *rest;
+
+    return ev->type == KM_EV_MARK && km_mark_kind(ev->text.text, &value, &rest) == KM_MARK_KPAGE_END;
+}
+
+/* Boot: the slabs of before the trace lie in frames the model must have given away by now. */
+static void synchronise(struct km_replay *r, const struct km_event *ev, bool done[KM_NR_ZONES])
+{
+    enum km_zone_id z;
+
+    if (!r->boot || ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED || ev->page.migratetype != KM_MT_UNMOVABLE)
+        return;
+    z = km_pfn_zone(&r->guest.os, ev->page.pfn);
+    if (z == KM_NR_ZONES || done[z])
+        return;
+    done[z] = true;
+    km_boot_synchronise(r, ev);
+}
+
+/* The same events with the same indexes as the replay will see. */
+static int scan(struct km_replay *r, struct km_err *err)
+{
+    struct km_trace *trace = NULL;
+    struct km_event ev;
+    bool done[KM_NR_ZONES] = {false}, started = !r->start_at_kpage_end;
+    uint64_t index = 0, limit = r->cfg->workload.limit_events;
+    int rc = km_trace_open(&trace, r->cfg->workload.trace, err);
+
+    if (rc < 0)
+        return rc;
+    km_objects_set_trace(r->objects, trace);
+    while ((!limit || index < limit) && (rc = km_trace_next(trace, &ev, err)) > 0) {
+        index++;
+        if (!started) {
+            started = is_kpage_end(&ev);
+            continue;
+        }
+        if (ev.cpu >= r->guest.os.p.cpus)
+            continue;
+        synchronise(r, &ev, done);
+        km_objects_scan_event(r->objects, &ev, index);
+    }
+    km_trace_close(trace);
+    /* A trace cut short is replayed up to the cut; the replay reports it. */
+    return rc == KM_E_NOMEM ? rc : KM_OK;
+}
+
+static int objects_open(struct km_replay *r, struct km_err *err)
+{
+    static const char *const slab_names[] = {
+        [KM_SLAB_SLAB] = "slab", [KM_SLAB_SLOB] = "slob", [KM_SLAB_SLUB] = "slub"};
+    struct km_objects_params p = {
+        .bundle = r->bundle,
+        .page_offset = r->guest.facts.page_offset,
+        .max_low_pfn = r->guest.facts.max_low_pfn,
+        .cpus = r->bundle && r->bundle->cpus ? r->bundle->cpus : r->guest.os.p.cpus,
+        .boot = r->boot,
+        .slab = km_slab_ops_by_name(slab_names[r->cfg->os.slab]),
+    };
+    int rc;
+
+    if (!p.slab)
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "os.slab: %s cannot be replayed (allowed: slub)",
+                       slab_names[r->cfg->os.slab]);
+    rc = km_pages_open(r, err);
+    if (rc == KM_OK)
+        rc = km_objects_create(&r->objects, &p, err);
+    if (rc == KM_OK)
+        rc = scan(r, err);
+    if (rc < 0)
+        return rc;
+    rc = km_objects_start(r->objects, &r->guest.os, &r->guest.cpu[0], claimed, r, err);
+    km_objects_set_trace(r->objects, r->trace);
+    return rc;
+}
+
+static void measure(struct km_replay *r, const struct km_cpu *cpu, const struct km_event *ev, uint64_t before)
+{
+    static const char *const api[KM_EV_NR] = {
+        [KM_EV_KMALLOC] = "kmalloc",
+        [KM_EV_KFREE] = "kfree",
+        [KM_EV_KMEM_CACHE_ALLOC] = "kmem_cache_alloc",
+        [KM_EV_KMEM_CACHE_FREE] = "kmem_cache_free",
+        [KM_EV_SLAB_ALLOC_BULK_RET] = "kmem_cache_alloc_bulk",
+        [KM_EV_SLAB_FREE_BULK] = "kmem_cache_free_bulk",
+    };
+
+    if (cpu->ops && api[ev->type])
+        km_report_latency(r->report, api[ev->type], cpu->id, cpu->local_cycles - before);
+}
+
+static void objects_event(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
+{
+    uint64_t index = r->event_index, before = cpu->local_cycles;
+    enum km_objects_result result = km_objects_event(r->objects, cpu, ev, index);
+
+    switch (result) {
+    case KM_OBJ_PASS:
+        km_replay_pages.event(r, cpu, ev);
+        return;
+    case KM_OBJ_DROPPED_PAGE_EVENT:
+        /* An old slab page the model's slab layer does not own is an ordinary page of the model. */
+        if (ev->type == KM_EV_PAGE_FREE && km_page_map_get(&r->map, ev->page.pfn) != KM_PFN_NONE) {
+            km_replay_pages.event(r, cpu, ev);
+            return;
+        }
+        km_pages_dropped(r, ev);
+        km_replay_skip(r, KM_SKIP_SLAB_PAGE);
+        return;
+    case KM_OBJ_APPLIED:
+        measure(r, cpu, ev, before);
+        r->sum.events_applied++;
+        return;
+    case KM_OBJ_SKIPPED_FAILED:
+        km_replay_skip(r, KM_SKIP_FAILED_ALLOC);
+        return;
+    case KM_OBJ_SKIPPED_UNKNOWN:
+        km_replay_skip(r, KM_SKIP_UNKNOWN_FREE);
+        return;
+    case KM_OBJ_SKIPPED_INTERNAL:
+        km_replay_skip(r, KM_SKIP_SLAB_INTERNAL);
+        return;
+    default:
+        km_replay_skip(r, KM_SKIP_CONFLICT);
+        km_report_event(r->report, ev->time_ns, ev->cpu, "alloc_failure", "%s of %u bytes in the model only",
+                        km_event_name((enum km_event_type)ev->type), ev->obj.bytes_req);
+        return;
+    }
+}
+
+static void objects_mark(struct km_replay *r, const struct km_event *ev)
+{
+    uint64_t value;
+    const char *rest;
+    enum km_mark_kind kind = km_mark_kind(ev->text.text, &value, &rest);
+
+    if (kind == KM_MARK_SLABINFO)
+        km_objects_sample(r->objects, r->guest.window.base, rest);
+    else if (kind == KM_MARK_SAMPLE_END) /* long enough for a grace period */
+        km_slab_rcu_quiesce(km_objects_layer(r->objects), &r->guest.cpu[0]);
+}
+
+static void slabinfo_file(struct km_replay *r)
+{
+    struct km_slab_layer *l = km_objects_layer(r->objects);
+    struct km_proc_cache *row = calloc(l->nr_cache + 1, sizeof(*row));
+    unsigned nr = 0;
+
+    for (unsigned i = l->nr_cache; row && i-- > 0;) { /* newest first, as the kernel lists them */
+        struct km_kmem_cache *c = &l->cache[i];
+        struct km_slabinfo info;
+
+        if (!c->used)
+            continue;
+        l->p.ops->info(l, r->guest.window.base, c, &info);
+        row[nr++] = (struct km_proc_cache){.name = c->name,
+                                           .active_objs = info.active_objs,
+                                           .num_objs = info.num_objs,
+                                           .objsize = info.objsize,
+                                           .objs_per_slab = info.objs_per_slab,
+                                           .pages_per_slab = info.pages_per_slab,
+                                           .active_slabs = info.active_slabs,
+                                           .num_slabs = info.num_slabs};
+    }
+    char *text = row ? km_proc_slabinfo(row, nr) : NULL;
+
+    if (text)
+        km_report_proc(r->report, false, "slabinfo", text);
+    free(text);
+    free(row);
+}
+
+static void objects_finish(struct km_replay *r)
+{
+    km_objects_summary(r->objects, &r->sum);
+    slabinfo_file(r);
+}
+
+static void objects_close(struct km_replay *r)
+{
+    km_objects_destroy(r->objects);
+    r->objects = NULL;
+    km_pages_close(r);
+}
+
+const struct km_replay_mode_ops km_replay_objects = {.name = "objects",
+                                                     .open = objects_open,
+                                                     .event = objects_event,
+                                                     .mark = objects_mark,
+                                                     .finish = objects_finish,
+                                                     .close = objects_close};
