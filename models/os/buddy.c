@@ -15,7 +15,9 @@
  *              aligned, inside the zone, disjoint, never two free buddies of the same order below the
  *              largest (unless their types forbid merging); nr_free and nr_free_pages agree with the lists.
  * Bound:       a first-fit buddy system serving blocks up to n pages from M live pages needs at most
- *              M(1 + log2(n)/2) pages when all blocks are of one type (Robson, J. ACM 18(3), 1971).
+ *              M(1 + log2(n)/2) pages when all blocks are of one type (Robson, J. ACM 18(3), 1971). These
+ *              lists are last in, first out: not a guarantee, but they stay within 1/64 of it against
+ *              Robson's adversary (tests/unit/os/test_page_alloc_prop.c).
  * Units:       orders are log2(pages).
  * References:  Knowlton, CACM 8(10), 1965; kernel-behaviour notes C1, C3, C4, C5.
  */

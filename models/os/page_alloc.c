@@ -80,6 +80,20 @@ static void reserve_highatomic(struct km_os *os, struct km_cpu *cpu, enum km_zon
     km_unlock(cpu, zone->va + KM_ZONE_LOCK);
 }
 
+/* B7; a boost meant to wake kswapd early must not make a single atomic page fail. */
+static bool keeps_mark(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t gfp, unsigned order,
+                       enum km_watermark mark, unsigned alloc_flags)
+{
+    const enum km_zone_id highest = km_gfp_zone(gfp);
+
+    if (km_zone_watermark_ok(os, cpu, z, order, mark, highest, alloc_flags))
+        return true;
+    if (order || mark != KM_WMARK_MIN || !(gfp & KM_GFP_ATOMIC_BIT) ||
+        !km_ld32(cpu, os->zone[z].va + KM_ZONE_BOOST))
+        return false;
+    return km_zone_watermark_ok(os, cpu, z, 0, mark, highest, alloc_flags | KM_ALLOC_NO_BOOST);
+}
+
 static km_pfn from_freelist(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order,
                             enum km_watermark mark, unsigned alloc_flags)
 {
@@ -92,7 +106,7 @@ static km_pfn from_freelist(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, 
             continue;
         km_exec(cpu, &site_freelist, 40);
         if (!(alloc_flags & KM_ALLOC_NO_WATERMARKS) &&
-            !km_zone_watermark_ok(os, cpu, (enum km_zone_id)z, order, mark, highest, alloc_flags))
+            !keeps_mark(os, cpu, (enum km_zone_id)z, gfp, order, mark, alloc_flags))
             continue;
         km_pfn pfn = rmqueue(os, cpu, (enum km_zone_id)z, order, mt, alloc_flags);
 

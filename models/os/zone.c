@@ -100,12 +100,13 @@ bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id 
 {
     const km_vaddr va = os->zone[z].va;
     int64_t free = (int64_t)km_ld32(cpu, va + KM_ZONE_NR_FREE_PAGES) - ((1 << order) - 1);
-    int64_t min = (int64_t)km_ld32(cpu, va + KM_ZONE_WATERMARK + mark * 4u) +
-                  km_ld32(cpu, va + KM_ZONE_BOOST);
+    int64_t min = km_ld32(cpu, va + KM_ZONE_WATERMARK + mark * 4u);
     const unsigned reserves =
         KM_ALLOC_NON_BLOCK | KM_ALLOC_MIN_RESERVE | KM_ALLOC_HIGHATOMIC | KM_ALLOC_OOM;
 
     km_exec(cpu, &site_watermark, 24);
+    if (!(alloc_flags & KM_ALLOC_NO_BOOST))
+        min += km_ld32(cpu, va + KM_ZONE_BOOST);
     if (!(alloc_flags & reserves))
         free -= km_ld32(cpu, va + KM_ZONE_NR_HIGHATOMIC);
     if (alloc_flags & KM_ALLOC_MIN_RESERVE) {
@@ -151,25 +152,26 @@ static void setup_lowmem_reserve(struct km_os *os, struct km_cpu *cpu)
     }
 }
 
+/* Square-root rule for the memory beyond the marks of this moment (none yet at boot). */
 static uint32_t min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
 {
-    uint64_t pages = lowmem_above_high(os, cpu);
-    uint64_t kbytes = km_isqrt(16 * pages * 4);
+    uint64_t kbytes = km_isqrt(16 * lowmem_above_high(os, cpu) * 4);
 
     if (os->p.min_free_kbytes)
         return os->p.min_free_kbytes;
-    kbytes = km_min_u64(km_max_u64(kbytes, 128), 262144);
-    if (os->p.thp) { /* khugepaged asks for room to migrate: capped at 5 % of low memory */
-        unsigned zones = 0;
+    return (uint32_t)km_min_u64(km_max_u64(kbytes, 128), 262144);
+}
 
-        for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
-            zones += km_zone_populated(&os->zone[z]);
-        uint64_t wanted = (uint64_t)km_pageblock_pages(os) * zones * (2 + 9);
+/* khugepaged asks for room to migrate, at most 5 % of the low memory beyond the marks it finds. */
+static uint32_t thp_min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
+{
+    unsigned zones = 0;
 
-        wanted = km_min_u64(wanted, pages / 20) * 4;
-        kbytes = km_max_u64(kbytes, wanted);
-    }
-    return (uint32_t)kbytes;
+    for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
+        zones += km_zone_populated(&os->zone[z]);
+    uint64_t wanted = (uint64_t)km_pageblock_pages(os) * zones * (2 + 9);
+
+    return (uint32_t)km_min_u64(wanted, lowmem_above_high(os, cpu) / 20) * 4;
 }
 
 void km_zone_set_watermarks(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t min,
@@ -183,11 +185,10 @@ void km_zone_set_watermarks(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
     km_st32(cpu, va + KM_WMARK_PROMO * 4, high + (high - low));
 }
 
-void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
+static void set_all_watermarks(struct km_os *os, struct km_cpu *cpu, uint32_t kbytes)
 {
-    uint64_t pages_min = min_free_kbytes(os, cpu) / 4, lowmem = 0;
+    uint64_t pages_min = kbytes / 4, lowmem = 0;
 
-    setup_lowmem_reserve(os, cpu);
     for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
         lowmem += km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
@@ -200,6 +201,20 @@ void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
         km_zone_set_watermarks(os, cpu, (enum km_zone_id)z, (uint32_t)min, (uint32_t)(min + step),
                                (uint32_t)(min + 2 * step));
     }
+}
+
+void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
+{
+    uint32_t kbytes = min_free_kbytes(os, cpu);
+
+    setup_lowmem_reserve(os, cpu);
+    set_all_watermarks(os, cpu, kbytes);
+    if (os->p.thp && !os->p.min_free_kbytes) {
+        uint32_t raised = thp_min_free_kbytes(os, cpu); /* needs the marks just set */
+
+        if (raised > kbytes)
+            set_all_watermarks(os, cpu, raised);
+    }
     /* "Mobility grouping" needs enough memory for every type to own pageblocks (B2). */
     uint64_t beyond_high = 0;
 
@@ -209,5 +224,5 @@ void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
 
         beyond_high += managed > high ? managed - high : 0;
     }
-    os->mobility_grouping = beyond_high >= (uint64_t)km_pageblock_pages(os) * 4;
+    os->mobility_grouping = beyond_high >= (uint64_t)km_pageblock_pages(os) * KM_MT_NR;
 }

@@ -17,6 +17,7 @@ enum {
     KM_ALLOC_OOM = 1u << 3,
     KM_ALLOC_KSWAPD = 1u << 4,
     KM_ALLOC_NO_WATERMARKS = 1u << 5,
+    KM_ALLOC_NO_BOOST = 1u << 6, /* compare with the stored mark */
 };
 
 static inline km_vaddr km_free_area_va(const struct km_zone *zone, unsigned order)

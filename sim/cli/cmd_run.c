@@ -13,9 +13,7 @@
 #ifdef KM_HAVE_MEMREF
 #include "sim/workload/memref.h"
 #endif
-#ifdef KM_HAVE_REPLAY
 #include "sim/workload/replay.h"
-#endif
 
 struct args {
     const char *file;
@@ -95,17 +93,14 @@ static int start(const struct km_config *cfg, const struct km_run_options *run, 
     if (cfg->workload.type != KM_WL_POINTER_CHASE && !cfg->workload.trace[0])
         return km_fail(err, KM_E_USAGE, cfg->file, 0, 0,
                        "workload.trace is not set: name the trace there or with --trace PATH");
-#ifdef KM_HAVE_REPLAY
     if (cfg->workload.type == KM_WL_REPLAY)
         return km_replay_run(cfg, run, err);
-#endif
 #ifdef KM_HAVE_MEMREF
-    if (cfg->workload.type != KM_WL_REPLAY)
-        return km_memref_run(cfg, run, err);
-#endif
-    (void)run;
+    return km_memref_run(cfg, run, err);
+#else
     return km_fail(err, KM_E_USAGE, cfg->file, 0, 0, "workload.type: %s is not built in",
                    km_config_word("workload.type", cfg->workload.type));
+#endif
 }
 
 static int execute(struct args *a)

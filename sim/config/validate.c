@@ -97,9 +97,10 @@ static void check_cache(struct check *c, const char *section, const struct km_ca
               " sets (allowed a power of two)",
               cache->size_bytes, cache->ways, cache->line_bytes,
               cache->size_bytes % way_bytes ? "not a whole number, about " : "", sets);
-    if (cache->replacement == KM_REPL_PLRU && !km_is_pow2(cache->ways))
+    if (cache->replacement == KM_REPL_PLRU && (!km_is_pow2(cache->ways) || cache->ways > 64))
         error(c, section, "ways replacement",
-              "plru needs a power of two of ways, not %u (lru, fifo and random take any)", cache->ways);
+              "plru needs a power of two of at most 64 ways, not %u (lru, fifo and random take any)",
+              cache->ways);
 }
 
 static void check_tlb_part(struct check *c, const char *section, const char *keys, uint32_t entries,
@@ -116,6 +117,8 @@ static void check_tlb(struct check *c, const char *section, const struct km_tlb_
 {
     check_tlb_part(c, section, "entries_4k ways_4k", tlb->entries_4k, tlb->ways_4k);
     check_tlb_part(c, section, "entries_large ways_large", tlb->entries_large, tlb->ways_large);
+    if (tlb->entries_large && !tlb->entries_4k)
+        error(c, section, "entries_4k entries_large", "entries_large need entries_4k beside them");
 }
 
 static void check_levels(struct check *c)
@@ -205,11 +208,16 @@ static void check_dram_timing(struct check *c)
         error(c, "machine.dram", "nccd burst data_rate",
               "nccd (%u) is shorter than a burst of %u transfers at %u per clock", d->nccd, d->burst,
               d->data_rate);
-    if (d->nrc < d->nras)
-        error(c, "machine.dram", "nrc nras", "nrc (%u) is shorter than nras (%u)", d->nrc, d->nras);
+    if (d->burst < d->data_rate || d->burst > d->columns)
+        error(c, "machine.dram", "burst data_rate columns",
+              "a burst of %u does not fit data_rate (%u) and columns (%u)", d->burst, d->data_rate,
+              d->columns);
+    if (d->nrc < d->nras + d->nrp)
+        error(c, "machine.dram", "nrc nras nrp", "nrc (%u) is shorter than nras + nrp (%u)", d->nrc,
+              d->nras + d->nrp);
     if (d->nras < d->nrcd)
         error(c, "machine.dram", "nras nrcd", "nras (%u) is shorter than nrcd (%u)", d->nras, d->nrcd);
-    if (d->refresh && d->nrefi <= d->nrfc + d->nrc)
+    if (d->nrefi <= d->nrfc + d->nrp + d->nras)
         error(c, "machine.dram", "nrefi nrfc",
               "nrefi (%u) leaves no time between refreshes of nrfc (%u)", d->nrefi, d->nrfc);
 }
@@ -222,6 +230,24 @@ static void check_workload(struct check *c)
         (w->chase_stride_bytes > w->chase_max_bytes || w->chase_stride_bytes % 4))
         error(c, "workload", "chase_stride chase_max",
               "chase_stride must be a multiple of 4 bytes and at most chase_max");
+}
+
+/* Options the tables promise but no part of the program acts on: silence would mislead. */
+static void check_without_effect(struct check *c)
+{
+    const struct {
+        bool on;
+        const char *section, *key;
+    } option[] = {
+        {c->cfg->replay.resync, "replay", "resync"},
+        {c->cfg->report.trace_out, "report", "trace_out"},
+        {c->cfg->report.vcd, "report", "vcd"},
+    };
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(option); i++)
+        if (option[i].on)
+            warning(c, option[i].section, option[i].key, "%s has no effect in this version",
+                    option[i].key);
 }
 
 unsigned km_config_validate(const struct km_config *cfg, const struct km_origins *origins,
@@ -243,5 +269,6 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_mapping(&c);
     check_dram_timing(&c);
     check_workload(&c);
+    check_without_effect(&c);
     return c.nr_errors;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * callsites.c - callsites.csv: who allocates, how much of it is waste, and what is freed on another CPU.
+ * callsites.c - callsites.csv: who allocates, how much of it is waste, and what is freed on another
+ * CPU.
  *
- * Open-addressing hash table keyed by the site's text (FNV-1a). Rows are sorted by bytes allocated, calls and
- * name, so the order never depends on the hash.
+ * Open-addressing hash table keyed by the site's text (FNV-1a). Rows are sorted by bytes allocated,
+ * calls and name, so the order never depends on the hash.
  */
 #include "sim/report/report_int.h"
 
@@ -48,7 +49,8 @@ static bool grow(struct km_callsites *c)
     return true;
 }
 
-bool km_callsites_set(struct km_callsites *c, const char *site, const struct km_callsite_totals *totals)
+bool km_callsites_set(struct km_callsites *c, const char *site,
+                      const struct km_callsite_totals *totals)
 {
     if (c->nr >= c->nr_slots / 2 && !grow(c))
         return false;

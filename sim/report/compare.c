@@ -66,7 +66,8 @@ static void write_row(FILE *f, const struct km_compare *c, const struct km_compa
     fputs("</tr>\n", f);
 }
 
-static unsigned write_rows(FILE *f, const struct km_compare *c, const struct km_compare_rows *rows, bool headline)
+static unsigned write_rows(FILE *f, const struct km_compare *c, const struct km_compare_rows *rows,
+                           bool headline)
 {
     unsigned shown = 0;
 
@@ -84,8 +85,8 @@ static unsigned write_rows(FILE *f, const struct km_compare *c, const struct km_
 }
 
 /* 1: data is in the file, 0: none, negative: error. */
-static int plot_data(const struct km_compare_plot *plot, const struct km_compare *c, const char *path,
-                     struct km_plot_args *args, struct km_err *err)
+static int plot_data(const struct km_compare_plot *plot, const struct km_compare *c,
+                     const char *path, struct km_plot_args *args, struct km_err *err)
 {
     FILE *f = fopen(path, "w");
 
@@ -98,8 +99,8 @@ static int plot_data(const struct km_compare_plot *plot, const struct km_compare
     return ret;
 }
 
-static int write_plot(FILE *f, const struct km_compare_plot *plot, const struct km_compare *c, const char *scratch,
-                      bool *can_draw, struct km_err *err)
+static int write_plot(FILE *f, const struct km_compare_plot *plot, const struct km_compare *c,
+                      const char *scratch, bool *can_draw, struct km_err *err)
 {
     char data[KM_OUT_PATH_MAX], svg[KM_OUT_PATH_MAX];
     struct km_plot_args args = {0};
@@ -116,24 +117,31 @@ static int write_plot(FILE *f, const struct km_compare_plot *plot, const struct 
     fputs("</h2>\n<figure>", f);
     bool shown = drawn == KM_DRAWN && km_html_inline_svg(f, svg, plot->name);
     fputs("</figure>\n<p>", f);
-    km_html_text(f, shown ? plot->help : ret == 0 ? plot->none : "The plot was not drawn (is gnuplot installed?).");
+    km_html_text(f, shown      ? plot->help
+                    : ret == 0 ? plot->none
+                               : "The plot was not drawn (is gnuplot installed?).");
     fputs("</p>\n", f);
     unlink(data);
     unlink(svg);
     return ret < 0 ? ret : KM_OK;
 }
 
-static int write_body(FILE *f, const struct km_compare *c, const struct km_compare_rows *rows, struct km_err *err)
+static int write_body(FILE *f, const struct km_compare *c, const struct km_compare_rows *rows,
+                      struct km_err *err)
 {
     char scratch[KM_OUT_PATH_MAX / 2];
     const char *tmp = getenv("TMPDIR");
     bool can_draw = true;
     int ret = KM_OK;
 
-    snprintf(scratch, sizeof(scratch), "%.1024s/kmemsim-compare-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    snprintf(scratch, sizeof(scratch), "%.1024s/kmemsim-compare-XXXXXX",
+             tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(scratch))
-        return km_fail(err, KM_E_IO, scratch, 0, 0, "cannot create a scratch folder: %s", strerror(errno));
-    fputs("<h1>Runs side by side</h1>\n<p class=\"lead\">Changes are relative to the first run.</p>\n", f);
+        return km_fail(err, KM_E_IO, scratch, 0, 0, "cannot create a scratch folder: %s",
+                       strerror(errno));
+    fputs("<h1>Runs side by side</h1>\n<p class=\"lead\">Changes are relative to the first "
+          "run.</p>\n",
+          f);
     for (unsigned r = 0; r < c->nr_runs; r++) {
         fputs("<p><b>", f);
         km_html_text(f, c->label[r]);
@@ -152,8 +160,8 @@ static int write_body(FILE *f, const struct km_compare *c, const struct km_compa
     return ret;
 }
 
-static int write_page(const char *path, const struct km_compare *c, const struct km_compare_rows *rows,
-                      struct km_err *err)
+static int write_page(const char *path, const struct km_compare *c,
+                      const struct km_compare_rows *rows, struct km_err *err)
 {
     char part[KM_OUT_PATH_MAX];
 
@@ -171,7 +179,8 @@ static int write_page(const char *path, const struct km_compare *c, const struct
     if (!ret && !bad && !rename(part, path))
         return KM_OK;
     if (!ret)
-        ret = km_fail(err, KM_E_IO, path, 0, 0, "cannot write: %s", strerror(saved_errno ? saved_errno : errno));
+        ret = km_fail(err, KM_E_IO, path, 0, 0, "cannot write: %s",
+                      strerror(saved_errno ? saved_errno : errno));
     unlink(part);
     return ret;
 }
@@ -189,13 +198,15 @@ static int load(struct km_compare *c, const char *const *dirs, unsigned nr_dirs,
     return KM_OK;
 }
 
-int km_report_compare(const char *const *dirs, unsigned nr_dirs, const char *out_html, struct km_err *err)
+int km_report_compare(const char *const *dirs, unsigned nr_dirs, const char *out_html,
+                      struct km_err *err)
 {
     struct km_compare c = {0};
     struct km_compare_rows rows = {0};
 
     if (nr_dirs < 2 || nr_dirs > KM_COMPARE_RUNS)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "compare takes 2 to %u folders of finished runs", KM_COMPARE_RUNS);
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                       "compare takes 2 to %u folders of finished runs", KM_COMPARE_RUNS);
     int ret = load(&c, dirs, nr_dirs, err);
     if (!ret && !km_compare_collect(&rows, &c))
         ret = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * compare_plot.c - data of the overlaid plots: block z * runs + r belongs to zone (or API) z and run r.
+ * compare_plot.c - data of the overlaid plots: block z * runs + r belongs to zone (or API) z and
+ * run r.
  *
- * Time counts from the first sample of each run, so that runs of different traces lie over each other. A run
- * without a zone gives a block without values, which keeps the numbering.
+ * Time counts from the first sample of each run, so that runs of different traces lie over each
+ * other. A run without a zone gives a block without values, which keeps the numbering.
  */
 #include "sim/report/compare_plot.h"
 
@@ -44,8 +45,8 @@ static const struct km_series *find(const struct km_series_set *set, const char 
     return NULL;
 }
 
-static void write_block(FILE *out, const struct km_series *s, unsigned width, const char *key, unsigned run,
-                        bool first)
+static void write_block(FILE *out, const struct km_series *s, unsigned width, const char *key,
+                        unsigned run, bool first)
 {
     fprintf(out, "%s# %s, run %u\n", first ? "" : "\n\n", key, run + 1);
     if (!s || !s->nr)
@@ -59,8 +60,8 @@ static void write_block(FILE *out, const struct km_series *s, unsigned width, co
 }
 
 /* All zones of all runs, in order of first appearance. */
-static int zones_data(const struct km_compare *c, FILE *out, struct km_plot_args *args, read_fn *read,
-                      unsigned width, struct km_err *err)
+static int zones_data(const struct km_compare *c, FILE *out, struct km_plot_args *args,
+                      read_fn *read, unsigned width, struct km_err *err)
 {
     struct km_series_set *set = calloc(KM_COMPARE_RUNS, sizeof(*set));
     int ret = set ? KM_OK : km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
@@ -93,7 +94,8 @@ static int zones_data(const struct km_compare *c, FILE *out, struct km_plot_args
     return ret ? ret : !first;
 }
 
-static int memory_data(const struct km_compare *c, FILE *out, struct km_plot_args *args, struct km_err *err)
+static int memory_data(const struct km_compare *c, FILE *out, struct km_plot_args *args,
+                       struct km_err *err)
 {
     return zones_data(c, out, args, km_read_memory, KM_MEMORY_WIDTH, err);
 }
@@ -115,7 +117,8 @@ static int error_rows(struct km_series_set *set, const char *dir, struct km_err 
     return ret;
 }
 
-static int truth_data(const struct km_compare *c, FILE *out, struct km_plot_args *args, struct km_err *err)
+static int truth_data(const struct km_compare *c, FILE *out, struct km_plot_args *args,
+                      struct km_err *err)
 {
     return zones_data(c, out, args, error_rows, 2, err);
 }
@@ -129,7 +132,8 @@ static const struct km_latency_curve *curve(const struct km_latency_set *set, co
 }
 
 /* APIs of the first run that has any, the most called ones. */
-static int latency_data(const struct km_compare *c, FILE *out, struct km_plot_args *args, struct km_err *err)
+static int latency_data(const struct km_compare *c, FILE *out, struct km_plot_args *args,
+                        struct km_err *err)
 {
     struct km_latency_set *set = calloc(KM_COMPARE_RUNS, sizeof(*set));
     const struct km_latency_set *lead = NULL;
@@ -163,15 +167,18 @@ static int latency_data(const struct km_compare *c, FILE *out, struct km_plot_ar
 
 const struct km_compare_plot km_compare_plots[] = {
     {"compare_truth", "Distance from the real kernel",
-     "Free blocks that differ from the real kernel's /proc/buddyinfo, over all orders, at each truth sample. Lower is "
+     "Free blocks that differ from the real kernel's /proc/buddyinfo, over all orders, at each "
+     "truth sample. Lower is "
      "better; 0 is exact.",
      "None of the runs carries truth samples.", truth_data},
     {"compare_memory", "Free memory and fragmentation",
-     "Left: free pages of each zone. Right: unusable index of order 9, the share of the free memory that cannot serve a "
+     "Left: free pages of each zone. Right: unusable index of order 9, the share of the free "
+     "memory that cannot serve a "
      "request for 512 pages in one piece. Time counts from the first sample of each run.",
      "None of the runs has fragmentation samples.", memory_data},
     {"compare_latency", "Latency of allocator calls",
-     "Share of calls (upwards) that took at most so many cycles (to the right, logarithmic). The line further left is "
+     "Share of calls (upwards) that took at most so many cycles (to the right, logarithmic). The "
+     "line further left is "
      "the faster run.",
      "None of the runs timed its calls.", latency_data},
     {0},

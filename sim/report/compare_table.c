@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * compare_table.c - walks the summaries of several runs side by side.
  *
- * Headlines (how true, how fragmented, how slow) are always shown, other values only where runs differ.
+ * Headlines (how true, how fragmented, how slow) are always shown, other values only where runs
+ * differ.
  */
 #include "sim/report/compare_table.h"
 
@@ -11,8 +12,17 @@
 #include <string.h>
 
 static const char *const headlines[] = {
-    "complete", "events", "events_applied", "refs", "sim_cycles", "sim_ns", "truth.skill.", "truth.samples",
-    "truth.buddy_agreement", "truth.pfn_agreement", "truth.first_divergence_ns",
+    "complete",
+    "events",
+    "events_applied",
+    "refs",
+    "sim_cycles",
+    "sim_ns",
+    "truth.skill.",
+    "truth.samples",
+    "truth.buddy_agreement",
+    "truth.pfn_agreement",
+    "truth.first_divergence_ns",
 };
 
 static bool is_headline(const char *name)
@@ -51,8 +61,8 @@ static struct km_compare_row *row_of(struct km_compare_rows *rows, const char *n
 
 static bool collect(struct km_compare_rows *rows, unsigned run, const char *name, const json_t *v);
 
-static bool collect_member(struct km_compare_rows *rows, unsigned run, const char *prefix, const char *key,
-                           const json_t *v)
+static bool collect_member(struct km_compare_rows *rows, unsigned run, const char *prefix,
+                           const char *key, const json_t *v)
 {
     char name[160];
 
@@ -67,8 +77,8 @@ static bool collect(struct km_compare_rows *rows, unsigned run, const char *name
     bool ok = true;
 
     if (json_is_object(v)) {
-        json_object_foreach((json_t *)v, key, member)
-            ok = ok && collect_member(rows, run, name, key, member);
+        json_object_foreach((json_t *)v, key, member) ok =
+            ok && collect_member(rows, run, name, key, member);
         return ok;
     }
     for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++) {
@@ -93,9 +103,8 @@ static bool is_host_dependent(const json_t *summary, const char *key)
 
     if (!strcmp(key, "nondeterministic"))
         return true;
-    json_array_foreach(list, i, name)
-        if (json_is_string(name) && !strcmp(json_string_value(name), key))
-            return true;
+    json_array_foreach(list, i, name) if (json_is_string(name) &&
+                                          !strcmp(json_string_value(name), key)) return true;
     return false;
 }
 
@@ -110,9 +119,9 @@ bool km_compare_collect(struct km_compare_rows *rows, const struct km_compare *c
     json_t *v;
 
     for (unsigned run = 0; run < c->nr_runs; run++)
-        json_object_foreach(c->summary[run], key, v)
-            if (!is_host_dependent(c->summary[run], key) && !collect_member(rows, run, "", key, v))
-                return false;
+        json_object_foreach(c->summary[run], key,
+                            v) if (!is_host_dependent(c->summary[run], key) &&
+                                   !collect_member(rows, run, "", key, v)) return false;
     for (unsigned i = 0; i < rows->nr; i++)
         for (unsigned run = 1; run < c->nr_runs; run++)
             rows->row[i].differs |= !same(rows->row[i].value[0], rows->row[i].value[run]);
@@ -189,5 +198,6 @@ void km_compare_print(FILE *f, const struct km_compare *c, const struct km_compa
         if (!rows->row[i].headline && rows->row[i].differs)
             print_row(f, c, &rows->row[i]);
     }
-    fprintf(f, "%u of %u values are the same in all runs; * marks those that differ\n", same_rows, rows->nr);
+    fprintf(f, "%u of %u values are the same in all runs; * marks those that differ\n", same_rows,
+            rows->nr);
 }

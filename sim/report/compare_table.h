@@ -18,7 +18,7 @@ struct km_compare {
 };
 
 struct km_compare_row {
-    char name[160]; /* truth.skill.Normal */
+    char name[160];                       /* truth.skill.Normal */
     const json_t *value[KM_COMPARE_RUNS]; /* NULL: this run has no such value */
     bool differs, headline;
 };
@@ -28,7 +28,8 @@ struct km_compare_rows {
     struct km_compare_row *row;
 };
 
-/* Every single value of the summaries in order of first appearance; host-dependent ones left out. */
+/* Every single value of the summaries in order of first appearance; host-dependent ones left out.
+ */
 bool km_compare_collect(struct km_compare_rows *rows, const struct km_compare *c);
 void km_compare_release(struct km_compare_rows *rows);
 /* One value as plain text: "0.9931", "17054", "pages", "-" for none. */

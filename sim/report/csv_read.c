@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cuts the line into fields in place. Returns their number, or -1 if there are too many or a quote is open. */
+/* Cuts the line into fields in place. Returns their number, or -1 if there are too many or a quote
+ * is open. */
 static int split(char *s, char *field[KM_CSV_FIELDS])
 {
     unsigned n = 0;
@@ -85,7 +86,8 @@ int km_csv_next(struct km_csv *c, struct km_err *err)
         return ferror(c->f) ? km_fail(err, KM_E_IO, c->path, c->line_nr, 0, "cannot read") : 0;
     int n = split(c->line, c->field);
     if (n != (int)c->nr_columns)
-        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "expected %u fields", c->nr_columns);
+        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "expected %u fields",
+                       c->nr_columns);
     return 1;
 }
 
@@ -96,8 +98,8 @@ int km_csv_u64(struct km_csv *c, int column, uint64_t *out, struct km_err *err)
     errno = 0;
     *out = strtoull(s, &end, 0);
     if (end == s || *end || errno || *s == '-')
-        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "'%s' in column '%s' is no whole number", s,
-                       c->column[column]);
+        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0,
+                       "'%s' in column '%s' is no whole number", s, c->column[column]);
     return KM_OK;
 }
 
@@ -107,8 +109,8 @@ int km_csv_double(struct km_csv *c, int column, double *out, struct km_err *err)
 
     *out = strtod(s, &end);
     if (end == s || *end || *out != *out)
-        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "'%s' in column '%s' is no number", s,
-                       c->column[column]);
+        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "'%s' in column '%s' is no number",
+                       s, c->column[column]);
     return KM_OK;
 }
 

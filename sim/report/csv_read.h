@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * csv_read.h - reads the CSV files of a finished run back, line by line.
  *
- * Files may have been edited or cut: every problem is an error with file and line, never a wrong picture.
+ * Files may have been edited or cut: every problem is an error with file and line, never a wrong
+ * picture.
  */
 #ifndef KM_REPORT_CSV_READ_H
 #define KM_REPORT_CSV_READ_H
@@ -20,7 +21,7 @@ struct km_csv {
     size_t line_size;
     int line_nr;
     unsigned nr_columns, nr_fields;
-    char *field[KM_CSV_FIELDS]; /* of the current row, unquoted */
+    char *field[KM_CSV_FIELDS];  /* of the current row, unquoted */
     char *column[KM_CSV_FIELDS]; /* names of the first line */
     char *header;
 };

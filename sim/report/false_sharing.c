@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * false_sharing.c - false_sharing.csv: cache lines more than one CPU used, in the vocabulary of `perf c2c`.
+ * false_sharing.c - false_sharing.csv: cache lines more than one CPU used, in the vocabulary of
+ * `perf c2c`.
  *
- * A line whose CPUs never touched a common byte is false sharing: moving the data apart would end the traffic.
- * Lines with common bytes are true sharing (a lock, a counter) and listed too.
+ * A line whose CPUs never touched a common byte is false sharing: moving the data apart would end
+ * the traffic. Lines with common bytes are true sharing (a lock, a counter) and listed too.
  */
 #include "sim/report/report_int.h"
 
@@ -34,8 +35,8 @@ static void write_row(FILE *f, const struct km_shared_line *l, km_report_owner_f
     else
         fputs(",,", f);
     write_cpus(f, l->cpus_mask);
-    fprintf(f, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s\n", l->readers,
-            l->writers, l->hitm_local, l->hitm_remote, l->invalidations, l->cycles_lost,
+    fprintf(f, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s\n",
+            l->readers, l->writers, l->hitm_local, l->hitm_remote, l->invalidations, l->cycles_lost,
             l->overlapping_bytes ? "true" : "false");
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * frag.c - the indexes of debugfs extfrag/extfrag_index and extfrag/unusable_index.
  *
- * For order o: F = free pages, B = free blocks of all orders, S_o = blocks of at least 2^o pages counted in
- * units of 2^o pages. extfrag = 1000 - (1000 + F*1000/2^o) / B; unusable = (F - S_o*2^o) * 1000 / F. All
- * divisions truncate. An empty zone counts as 0 (extfrag) and 1000 (unusable).
- * References: M. Gorman, A. Whitcroft, "The What, The Why and the Where To of Anti-Fragmentation" (OLS 2006).
+ * For order o: F = free pages, B = free blocks of all orders, S_o = blocks of at least 2^o pages
+ * counted in units of 2^o pages. extfrag = 1000 - (1000 + F*1000/2^o) / B; unusable = (F - S_o*2^o)
+ * * 1000 / F. All divisions truncate. An empty zone counts as 0 (extfrag) and 1000 (unusable).
+ * References: M. Gorman, A. Whitcroft, "The What, The Why and the Where To of Anti-Fragmentation"
+ * (OLS 2006).
  */
 #include "sim/report/frag.h"
 

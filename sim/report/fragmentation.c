@@ -87,7 +87,8 @@ static json_t *zone_json(const struct km_frag_zone *z)
     for (unsigned i = 1; i < KM_NR_ORDERS; i++) {
         json_array_append_new(ext, json_real(z->extfrag_last[i] / 1000.0));
         json_array_append_new(unusable, json_real(z->unusable_last[i] / 1000.0));
-        json_array_append_new(mean, json_real((double)z->unusable_sum[i] / 1000.0 / (double)z->samples));
+        json_array_append_new(mean,
+                              json_real((double)z->unusable_sum[i] / 1000.0 / (double)z->samples));
     }
     json_object_set_new(o, "samples", json_integer((json_int_t)z->samples));
     json_object_set_new(o, "free_pages_start", json_integer((json_int_t)z->free_first));
@@ -96,8 +97,8 @@ static json_t *zone_json(const struct km_frag_zone *z)
     json_object_set_new(o, "extfrag_index_end_o1_o10", ext);
     json_object_set_new(o, "unusable_index_end_o1_o10", unusable);
     json_object_set_new(o, "unusable_index_mean_o1_o10", mean);
-    json_object_set_new(o, "internal_pct_end", z->internal_pct >= 0 ? json_real(z->internal_pct)
-                                                                    : json_null());
+    json_object_set_new(o, "internal_pct_end",
+                        z->internal_pct >= 0 ? json_real(z->internal_pct) : json_null());
     json_object_set_new(o, "mixed_pageblocks_end",
                         z->mixed_pageblocks >= 0 ? json_integer(z->mixed_pageblocks) : json_null());
     return o;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * gnuplot.c - finds the plot scripts and runs gnuplot on one.
  *
- * Arguments go through `gnuplot -c`, never through a command string, so names may hold any character. gnuplot's
- * own messages are dropped; a failure names the command that shows them. An output that does not end in </svg>
- * (full disk, crash) is removed.
+ * Arguments go through `gnuplot -c`, never through a command string, so names may hold any
+ * character. gnuplot's own messages are dropped; a failure names the command that shows them. An
+ * output that does not end in </svg> (full disk, crash) is removed.
  */
 #include "sim/report/plot.h"
 
@@ -26,7 +26,8 @@ static bool has_scripts(const char *dir)
     return n > 0 && n < (int)sizeof(path) && access(path, R_OK) == 0;
 }
 
-/* Folders upwards from the program: a build tree inside the source tree, or PREFIX/share/kmemsim. */
+/* Folders upwards from the program: a build tree inside the source tree, or PREFIX/share/kmemsim.
+ */
 static bool beside_program(char *out, size_t size)
 {
     static const char *const tails[] = {"scripts/plot", "share/kmemsim/scripts/plot"};
@@ -105,13 +106,22 @@ enum km_drawn km_gnuplot_run(const char *name, const char *data, const char *svg
     char dir[KM_OUT_PATH_MAX], script[KM_OUT_PATH_MAX + 64];
 
     if (!km_plot_script_dir(dir, sizeof(dir))) {
-        km_warn("the folder scripts/plot was not found (KMEMSIM_SHARE can name its parent's parent); "
-                "no plots are drawn");
+        km_warn("plot scripts were not found: no plots are drawn (KMEMSIM_SHARE=DIR makes "
+                "DIR/scripts/plot known)");
         return KM_DRAW_NO_GNUPLOT;
     }
     snprintf(script, sizeof(script), "%s/%s.gp", dir, name);
-    char *argv[] = {"gnuplot",  "-d", "-c",  script, (char *)data, (char *)svg,
-                    dir, (char *)args->arg[0], (char *)args->arg[1], (char *)args->arg[2], NULL};
+    char *argv[] = {"gnuplot",
+                    "-d",
+                    "-c",
+                    script,
+                    (char *)data,
+                    (char *)svg,
+                    dir,
+                    (char *)args->arg[0],
+                    (char *)args->arg[1],
+                    (char *)args->arg[2],
+                    NULL};
     int status = spawn_and_wait(argv);
 
     if (status == 127) {
@@ -121,7 +131,8 @@ enum km_drawn km_gnuplot_run(const char *name, const char *data, const char *svg
     if (status == 0 && is_whole_svg(svg))
         return KM_DRAWN;
     unlink(svg);
-    km_warn("gnuplot could not draw %s; this shows why: gnuplot -d -c '%s' '%s' OUT.svg '%s' '%s' '%s' '%s'", name,
-            script, data, dir, args->arg[0], args->arg[1], args->arg[2]);
+    km_warn("gnuplot could not draw %s; this shows why: gnuplot -d -c '%s' '%s' OUT.svg '%s' '%s' "
+            "'%s' '%s'",
+            name, script, data, dir, args->arg[0], args->arg[1], args->arg[2]);
     return KM_DRAW_FAILED;
 }

@@ -11,7 +11,8 @@ uint64_t km_hist_low(unsigned index)
         return index;
     unsigned shift = (index >> KM_HIST_SUB_LOG2) - 1u;
 
-    return ((uint64_t)(index & ((1u << KM_HIST_SUB_LOG2) - 1u)) + (1u << KM_HIST_SUB_LOG2)) << shift;
+    return ((uint64_t)(index & ((1u << KM_HIST_SUB_LOG2) - 1u)) + (1u << KM_HIST_SUB_LOG2))
+           << shift;
 }
 
 uint64_t km_hist_high(unsigned index)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * hist.h - log-linear histogram of cycle counts.
  *
- * Values below 256 have a bucket each; above, every power of two is cut into 128 equal buckets, so a bucket is
- * at most 1/128 of its lower bound wide and a percentile (middle of its bucket) is off by less than 0.4 %.
- * Count, sum and maximum are exact. Adding is a shift, a bit scan and an increment.
+ * Values below 256 have a bucket each; above, every power of two is cut into 128 equal buckets, so
+ * a bucket is at most 1/128 of its lower bound wide and a percentile (middle of its bucket) is off
+ * by less than 0.4 %. Count, sum and maximum are exact. Adding is a shift, a bit scan and an
+ * increment.
  */
 #ifndef KM_REPORT_HIST_H
 #define KM_REPORT_HIST_H
@@ -40,7 +41,8 @@ static inline void km_hist_add(struct km_hist *h, uint64_t value)
 uint64_t km_hist_low(unsigned index);
 uint64_t km_hist_high(unsigned index);
 void km_hist_merge(struct km_hist *into, const struct km_hist *from);
-/* Smallest recorded value (to bucket precision) that at least `share` of the values do not exceed. */
+/* Smallest recorded value (to bucket precision) that at least `share` of the values do not exceed.
+ */
 uint64_t km_hist_percentile(const struct km_hist *h, double share);
 double km_hist_mean(const struct km_hist *h);
 

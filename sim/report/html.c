@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * html.c - escaping, style sheet and SVG inlining.
  *
- * Pages must work from a single file, on paper and on a telephone: no scripts, no outside resources, tables that
- * scroll by themselves, plots that scale with the page.
+ * Pages must work from a single file, on paper and on a telephone: no scripts, no outside
+ * resources, tables that scroll by themselves, plots that scale with the page.
  */
 #include "sim/report/html.h"
 
@@ -14,14 +14,17 @@
 /* Bytes of the UTF-8 sequence at s; 0: not a valid one. */
 static unsigned utf8_length(const unsigned char *s)
 {
-    unsigned n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
-                 : s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : 0;
+    unsigned n = s[0] < 0x80                   ? 1
+                 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
+                 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
+                 : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+                                               : 0;
 
     for (unsigned i = 1; i < n; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
-        (s[0] == 0xF4 && s[1] > 0x8F))
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
+        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
         return 0;
     return n;
 }
@@ -63,7 +66,8 @@ void km_html_text(FILE *f, const char *text)
 }
 
 static const char style[] =
-    "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;color:#222;"
+    "body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu "
+    "Sans',sans-serif;color:#222;"
     "background:#fff;max-width:1040px;margin:0 auto;padding:16px}\n"
     "h1{font-size:1.7em;margin:.4em 0 .1em}\n"
     "h2{font-size:1.25em;margin:2em 0 .4em;padding-top:.5em;border-top:1px solid #ddd}\n"
@@ -72,7 +76,8 @@ static const char style[] =
     ".note{background:#f4f6f8;border-left:4px solid #7a93ac;padding:.5em .9em;max-width:46em}\n"
     ".bad{background:#fdf0ed;border-left-color:#b2182b}\n"
     ".scroll{overflow-x:auto}\n"
-    "table{border-collapse:collapse;margin:.6em 0;font-size:.94em;font-variant-numeric:tabular-nums}\n"
+    "table{border-collapse:collapse;margin:.6em "
+    "0;font-size:.94em;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.28em .8em;text-align:left;border-bottom:1px solid #e4e4e4;vertical-align:top}\n"
     "th{font-weight:600;color:#444;border-bottom:2px solid #bbb}\n"
     "tbody th{border-bottom:1px solid #e4e4e4}\n"
@@ -84,7 +89,8 @@ static const char style[] =
     "code{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:.92em}\n"
     "footer{margin-top:3em;color:#666;font-size:.9em}\n"
     "@media print{body{max-width:none;padding:0;font-size:11pt}h2{break-after:avoid}"
-    "table{font-size:8.5pt}th,td{padding:.2em .5em}figure,tr{break-inside:avoid}.scroll{overflow:visible}}\n";
+    "table{font-size:8.5pt}th,td{padding:.2em "
+    ".5em}figure,tr{break-inside:avoid}.scroll{overflow:visible}}\n";
 
 void km_html_head(FILE *f, const char *title)
 {
@@ -118,8 +124,8 @@ static char *read_whole(const char *path)
 /* If an id or a reference to one starts at s: how many bytes come before its name. */
 static size_t id_intro(const char *s)
 {
-    static const char *const intros[] = {" id=\"",       " id='",       "href='#", "href=\"#",
-                                         "url(#",        "url('#",      "url(\"#"};
+    static const char *const intros[] = {" id=\"", " id='",  "href='#", "href=\"#",
+                                         "url(#",  "url('#", "url(\"#"};
 
     for (size_t i = 0; i < sizeof(intros) / sizeof(intros[0]); i++)
         if (!strncmp(s, intros[i], strlen(intros[i])))

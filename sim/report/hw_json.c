@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * hw_json.c - the machine's counters as objects of summary.json. Without timing they are empty objects.
+ * hw_json.c - the machine's counters as objects of summary.json. Without timing they are empty
+ * objects.
  */
 #include "sim/report/report_int.h"
 

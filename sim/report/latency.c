@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * latency.c - latency.csv, latency_hist.csv: cycles per call of an allocator API, per CPU.
  *
- * Called for every call of a run, so the API is found by the address of its string literal: a small hash table
- * of addresses. Equal texts at different addresses (two source files) meet at the first use of each.
+ * Called for every call of a run, so the API is found by the address of its string literal: a small
+ * hash table of addresses. Equal texts at different addresses (two source files) meet at the first
+ * use of each.
  */
 #include "sim/report/report_int.h"
 
@@ -135,8 +136,9 @@ static json_t *api_json(const struct km_api *api, struct km_hist *all)
     json_object_set_new(o, "count", json_integer((json_int_t)all->count));
     json_object_set_new(o, "mean", json_real(km_hist_mean(all)));
     for (size_t p = 0; p < KM_ARRAY_LEN(percentiles); p++)
-        json_object_set_new(o, percentiles[p].name,
-                            json_integer((json_int_t)km_hist_percentile(all, percentiles[p].share)));
+        json_object_set_new(
+            o, percentiles[p].name,
+            json_integer((json_int_t)km_hist_percentile(all, percentiles[p].share)));
     json_object_set_new(o, "max", json_integer((json_int_t)all->max));
     return o;
 }

@@ -81,7 +81,8 @@ static int read_rows(struct km_csv *csv, struct km_latency_set *set, struct km_e
         if ((ret = km_csv_u64(csv, high, &h, err)) || (ret = km_csv_u64(csv, count, &n, err)))
             return ret;
         if (!c || !add_bucket(c, h, n))
-            return km_fail(err, KM_E_NOMEM, csv->path, csv->line_nr, 0, "too many APIs or out of memory");
+            return km_fail(err, KM_E_NOMEM, csv->path, csv->line_nr, 0,
+                           "too many APIs or out of memory");
     }
     return ret;
 }

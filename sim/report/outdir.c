@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * outdir.c - the run folder: which files belong to a run, and writing them so that a half file is never
- * mistaken for a whole one (NAME.part, then rename).
+ * outdir.c - the run folder: which files belong to a run, and writing them so that a half file is
+ * never mistaken for a whole one (NAME.part, then rename).
  */
 #include "sim/report/outdir.h"
 
@@ -17,12 +17,14 @@
 
 /* What a run may leave in DIR besides plots; --force removes exactly these. */
 static const char *const run_files[] = {
-    "summary.json",    "config.resolved.yaml", "buddyinfo.csv", "truth.csv",        "fragmentation.csv",
-    "latency.csv",     "latency_hist.csv",     "callsites.csv", "false_sharing.csv", "events.csv",
-    "lat_mem_rd.csv",  "trace.out.txt.gz",     "report.html",   "compare.html",
+    "summary.json",      "config.resolved.yaml", "buddyinfo.csv",    "truth.csv",
+    "fragmentation.csv", "latency.csv",          "latency_hist.csv", "callsites.csv",
+    "false_sharing.csv", "events.csv",           "lat_mem_rd.csv",   "trace.out.txt.gz",
+    "report.html",       "compare.html",
 };
 static const char *const proc_files[] = {
-    "buddyinfo", "pagetypeinfo", "zoneinfo", "slabinfo", "vmallocinfo", "meminfo", "vmstat", "iomem",
+    "buddyinfo",   "pagetypeinfo", "zoneinfo", "slabinfo",
+    "vmallocinfo", "meminfo",      "vmstat",   "iomem",
 };
 
 bool km_outdir_known_proc(const char *name)
@@ -45,7 +47,8 @@ int km_outdir_fail(struct km_outdir *d, const char *name, int saved_errno)
                    saved_errno ? strerror(saved_errno) : "write error");
 }
 
-bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name, const char *suffix)
+bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name,
+                    const char *suffix)
 {
     int n = snprintf(out, KM_OUT_PATH_MAX, "%s/%s%s", d->path, name, suffix);
 
@@ -81,21 +84,24 @@ static int dir_has_entries(const char *path, struct km_err *err)
     int found = 0;
 
     if (!dir)
-        return km_fail(err, KM_E_IO, path, 0, 0, "cannot open the output folder: %s", strerror(errno));
+        return km_fail(err, KM_E_IO, path, 0, 0, "cannot open the output folder: %s",
+                       strerror(errno));
     for (struct dirent *e; !found && (e = readdir(dir));)
         found = strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
     closedir(dir);
     return found;
 }
 
-static void remove_file(struct km_outdir *d, const char *folder, const char *name, const char *suffix)
+static void remove_file(struct km_outdir *d, const char *folder, const char *name,
+                        const char *suffix)
 {
     char rel[256], path[KM_OUT_PATH_MAX];
 
     snprintf(rel, sizeof(rel), "%s%s", folder, name);
     if (km_outdir_path(d, path, rel, suffix) && unlink(path) && errno != ENOENT && errno != ENOTDIR)
         km_outdir_fail(d, rel, errno);
-    if (km_outdir_path(d, path, rel, ".part") && unlink(path) && errno != ENOENT && errno != ENOTDIR)
+    if (km_outdir_path(d, path, rel, ".part") && unlink(path) && errno != ENOENT &&
+        errno != ENOTDIR)
         km_outdir_fail(d, rel, errno);
 }
 
@@ -127,7 +133,8 @@ int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_
 
     struct stat st;
     if (!stat(d->path, &st) && !S_ISDIR(st.st_mode))
-        return km_fail(err, KM_E_USAGE, d->path, 0, 0, "the output path exists and is not a folder");
+        return km_fail(err, KM_E_USAGE, d->path, 0, 0,
+                       "the output path exists and is not a folder");
     int ret = make_dirs(d->path, err);
     if (ret)
         return ret;
@@ -135,9 +142,10 @@ int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_
     if (ret < 0)
         return ret;
     if (ret && !force)
-        return km_fail(err, KM_E_USAGE, d->path, 0, 0,
-                       "the output folder is not empty; --force replaces the files of the earlier run, "
-                       "--out chooses another folder");
+        return km_fail(
+            err, KM_E_USAGE, d->path, 0, 0,
+            "the output folder is not empty; --force replaces the files of the earlier run, "
+            "--out chooses another folder");
     if (ret)
         remove_run_files(d);
     if (d->failed && err)
@@ -193,7 +201,8 @@ int km_out_commit(struct km_out *o)
     o->f = NULL;
     if (bad)
         return km_outdir_fail(o->dir, o->name, saved_errno);
-    if (!km_outdir_path(o->dir, part, o->name, ".part") || !km_outdir_path(o->dir, whole, o->name, ""))
+    if (!km_outdir_path(o->dir, part, o->name, ".part") ||
+        !km_outdir_path(o->dir, whole, o->name, ""))
         return KM_E_IO;
     if (rename(part, whole))
         return km_outdir_fail(o->dir, o->name, errno);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * outdir.h - the folder a run writes: creating it, refusing or clearing it, and files that are whole or absent.
+ * outdir.h - the folder a run writes: creating it, refusing or clearing it, and files that are
+ * whole or absent.
  *
- * Every file grows under NAME.part and gets its name when it has been written and closed without an error, so
- * whatever has its proper name is complete. The first error is remembered; later calls stay harmless.
+ * Every file grows under NAME.part and gets its name when it has been written and closed without an
+ * error, so whatever has its proper name is complete. The first error is remembered; later calls
+ * stay harmless.
  */
 #ifndef KM_REPORT_OUTDIR_H
 #define KM_REPORT_OUTDIR_H
@@ -30,13 +32,14 @@ struct km_out {
 int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err);
 int km_outdir_subdir(struct km_outdir *d, const char *name);
 /* "DIR/name"; false (and an error) if it does not fit. */
-bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name, const char *suffix);
+bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name,
+                    const char *suffix);
 /* Remembers the first failure; saved_errno 0: not known. Returns KM_E_IO. */
 int km_outdir_fail(struct km_outdir *d, const char *name, int saved_errno);
 
 bool km_out_open(struct km_out *o, struct km_outdir *d, const char *name);
-/* Why writing failed: the error of a stream that has one, found by writing once more (the stream itself does
- * not keep errno). 0: it would work now. */
+/* Why writing failed: the error of a stream that has one, found by writing once more (the stream
+ * itself does not keep errno). 0: it would work now. */
 int km_out_write_errno(FILE *f);
 /* After writing a record: notices a full disk early. */
 static inline bool km_out_check(struct km_out *o);

@@ -39,7 +39,8 @@ static int write_data(struct km_outdir *d, const struct km_plot *plot, struct km
     return ret;
 }
 
-static enum km_drawn draw(struct km_outdir *d, const struct km_plot *plot, const struct km_plot_args *args)
+static enum km_drawn draw(struct km_outdir *d, const struct km_plot *plot,
+                          const struct km_plot_args *args)
 {
     char data[KM_OUT_PATH_MAX], part[KM_OUT_PATH_MAX], svg[KM_OUT_PATH_MAX], rel[64];
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * plot.h - plots of a finished run: one row per plot, drawn by gnuplot from DIR/plots/data/NAME.dat.
+ * plot.h - plots of a finished run: one row per plot, drawn by gnuplot from
+ * DIR/plots/data/NAME.dat.
  *
- * A plot is a function that turns the run's CSV files into a data file, and a script of the same name in
- * scripts/plot/. Adding one: a file with both, a row in km_plots[], an entry in docs/reports.md.
+ * A plot is a function that turns the run's CSV files into a data file, and a script of the same
+ * name in scripts/plot/. Adding one: a file with both, a row in km_plots[], an entry in
+ * docs/reports.md.
  */
 #ifndef KM_REPORT_PLOT_H
 #define KM_REPORT_PLOT_H
@@ -15,7 +17,8 @@
 #define KM_PLOT_ARGS 3
 #define KM_PLOT_ARG_MAX 768
 
-/* Further arguments of a script, behind data file, output file and script folder; "" where unused. */
+/* Further arguments of a script, behind data file, output file and script folder; "" where unused.
+ */
 struct km_plot_args {
     char arg[KM_PLOT_ARGS][KM_PLOT_ARG_MAX];
 };
@@ -25,7 +28,8 @@ struct km_plot {
     const char *title; /* heading in report.html */
     const char *help;  /* how to read it         */
     const char *none;  /* what an absent plot means */
-    /* Reads DIR/... and writes the data; 1: something to draw, 0: nothing, negative: enum km_errno. */
+    /* Reads DIR/... and writes the data; 1: something to draw, 0: nothing, negative: enum km_errno.
+     */
     int (*data)(const char *dir, FILE *out, struct km_plot_args *args, struct km_err *err);
 };
 
@@ -42,7 +46,8 @@ enum km_drawn { KM_DRAWN, KM_DRAW_FAILED, KM_DRAW_NO_GNUPLOT };
 /* Runs scripts/plot/NAME.gp; data and svg are paths. A file that is no whole SVG is removed. */
 enum km_drawn km_gnuplot_run(const char *name, const char *data, const char *svg,
                              const struct km_plot_args *args);
-/* Folder with plot/ and the like: $KMEMSIM_SHARE/scripts, beside the program, or the source tree. */
+/* Folder with plot/ and the like: $KMEMSIM_SHARE/scripts, beside the program, or the source tree.
+ */
 bool km_plot_script_dir(char *out, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * plot_buddyinfo.c - free memory over time per zone, stacked by order. Data: seconds, pages in order 0..10.
+ * plot_buddyinfo.c - free memory over time per zone, stacked by order. Data: seconds, pages in
+ * order 0..10.
  */
 #include "sim/report/plot.h"
 #include "sim/report/read_series.h"
@@ -21,8 +22,10 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 const struct km_plot km_plot_buddyinfo = {
     .name = "buddyinfo",
     .title = "Free memory by block size",
-    .help = "Free pages of the simulated kernel in each zone over time. The colours split them by the size of the free "
-            "block they belong to: dark means large blocks (order 10 is 4 MiB), light means single pages. Memory that "
+    .help = "Free pages of the simulated kernel in each zone over time. The colours split them by "
+            "the size of the free "
+            "block they belong to: dark means large blocks (order 10 is 4 MiB), light means single "
+            "pages. Memory that "
             "turns from dark to light without the total shrinking is becoming fragmented.",
     .none = "No buddyinfo samples were taken.",
     .data = data,

@@ -22,9 +22,12 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 const struct km_plot km_plot_buddyinfo_vs_real = {
     .name = "buddyinfo_vs_real",
     .title = "Simulated against real free blocks",
-    .help = "Lines: free blocks of each order in the simulation. Circles of the same colour: what the real kernel's "
-            "/proc/buddyinfo said at that moment of the trace. Circles on their line mean the simulation is right. The "
+    .help = "Lines: free blocks of each order in the simulation. Circles of the same colour: what "
+            "the real kernel's "
+            "/proc/buddyinfo said at that moment of the trace. Circles on their line mean the "
+            "simulation is right. The "
             "narrow panel below counts the blocks that differ, over all orders.",
-    .none = "The trace carries no truth samples, so the simulation cannot be compared with the real kernel.",
+    .none = "The trace carries no truth samples, so the simulation cannot be compared with the "
+            "real kernel.",
     .data = data,
 };

@@ -12,7 +12,8 @@ enum { SHOWN_MAX = 20 };
 
 static int write_rows(struct km_csv *c, FILE *out, struct km_plot_args *args, struct km_err *err)
 {
-    static const char *const names[] = {"line_pa", "cache_or_owner", "object_offset", "cycles_lost", "sharing"};
+    static const char *const names[] = {"line_pa", "cache_or_owner", "object_offset", "cycles_lost",
+                                        "sharing"};
     int col[5], ret, n = 0;
 
     for (int i = 0; i < 5; i++)
@@ -28,9 +29,9 @@ static int write_rows(struct km_csv *c, FILE *out, struct km_plot_args *args, st
         for (char *p = c->field[col[1]]; *p; p++)
             if (*p == '"' || *p == '\\')
                 *p = '\'';
-        fprintf(out, "%d %" PRIu64 " %d \"%s%s%.40s%s%s\"\n", ++n, cycles, !strcmp(c->field[col[4]], "false"),
-                c->field[col[0]], *c->field[col[1]] ? " " : "", c->field[col[1]],
-                *c->field[col[2]] ? " +" : "", c->field[col[2]]);
+        fprintf(out, "%d %" PRIu64 " %d \"%s%s%.40s%s%s\"\n", ++n, cycles,
+                !strcmp(c->field[col[4]], "false"), c->field[col[0]], *c->field[col[1]] ? " " : "",
+                c->field[col[1]], *c->field[col[2]] ? " +" : "", c->field[col[2]]);
     }
     if (ret < 0)
         return ret;
@@ -54,8 +55,10 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 const struct km_plot km_plot_false_sharing = {
     .name = "false_sharing",
     .title = "Cache lines that move between CPUs",
-    .help = "Each bar is one cache line and the cycles CPUs waited because another CPU had changed it. False sharing: "
-            "the CPUs never touched the same bytes, so padding or moving the data would remove the cost. True sharing: "
+    .help = "Each bar is one cache line and the cycles CPUs waited because another CPU had changed "
+            "it. False sharing: "
+            "the CPUs never touched the same bytes, so padding or moving the data would remove the "
+            "cost. True sharing: "
             "they did (a lock, a counter, a list head).",
     .none = "No cache line was used by more than one CPU at a cost (one CPU, or timing: off).",
     .data = data,

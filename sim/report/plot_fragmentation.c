@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * plot_fragmentation.c - fragmentation indexes over time per zone. Data: seconds, unusable index of orders 1..10,
- * extfrag index of orders 1..10 (NaN where it has no meaning).
+ * plot_fragmentation.c - fragmentation indexes over time per zone. Data: seconds, unusable index of
+ * orders 1..10, extfrag index of orders 1..10 (NaN where it has no meaning).
  */
 #include "sim/report/plot.h"
 #include "sim/report/read_series.h"
@@ -22,8 +22,10 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 const struct km_plot km_plot_fragmentation = {
     .name = "fragmentation",
     .title = "External fragmentation",
-    .help = "Solid lines, unusable index: the share of free memory that sits in blocks too small for a request of that "
-            "order (0 none, 1 all of it). Dashed lines, extfrag index: shown only while a request of that order would "
+    .help = "Solid lines, unusable index: the share of free memory that sits in blocks too small "
+            "for a request of that "
+            "order (0 none, 1 all of it). Dashed lines, extfrag index: shown only while a request "
+            "of that order would "
             "fail, near 0 because memory is short, near 1 because it is in pieces.",
     .none = "No fragmentation samples were taken.",
     .data = data,

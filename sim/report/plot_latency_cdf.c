@@ -22,7 +22,8 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 
         fprintf(out, "%s# %s\n", i ? "\n\n" : "", c->api);
         km_latency_write_cdf(c, out);
-        int n = snprintf(args->arg[0] + at, sizeof(args->arg[0]) - at, "%s%s", i ? " " : "", c->api);
+        int n =
+            snprintf(args->arg[0] + at, sizeof(args->arg[0]) - at, "%s%s", i ? " " : "", c->api);
         at += n > 0 && (size_t)n < sizeof(args->arg[0]) - at ? (size_t)n : 0;
     }
     if (ret == KM_OK && set.nr)
@@ -34,8 +35,10 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
 const struct km_plot km_plot_latency_cdf = {
     .name = "latency_cdf",
     .title = "Latency of allocator calls",
-    .help = "For each API the share of calls (upwards) that took at most so many cycles (to the right, logarithmic). A "
-            "step to the left is a fast path; a long flat tail to the right means few calls pay for refills, list walks "
+    .help = "For each API the share of calls (upwards) that took at most so many cycles (to the "
+            "right, logarithmic). A "
+            "step to the left is a fast path; a long flat tail to the right means few calls pay "
+            "for refills, list walks "
             "and contention.",
     .none = "No call was timed (timing: off, or a workload without allocator calls).",
     .data = data,

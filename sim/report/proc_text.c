@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * proc_text.c - layouts of /proc/{buddyinfo,pagetypeinfo,zoneinfo,slabinfo,meminfo,vmstat,iomem}, Linux 6.1.
+ * proc_text.c - layouts of /proc/{buddyinfo,pagetypeinfo,zoneinfo,slabinfo,meminfo,vmstat,iomem},
+ * Linux 6.1.
  *
- * Widths and blanks are those of files read from running 6.1 kernels; the tests turn such files into structs and
- * expect the same bytes back.
+ * Widths and blanks are those of files read from running 6.1 kernels; the tests turn such files
+ * into structs and expect the same bytes back.
  */
 #include "sim/report/proc_text.h"
 
@@ -60,7 +61,8 @@ char *km_proc_buddyinfo(const struct km_proc_zone *zones, unsigned nr_zones)
     return text_take(&t);
 }
 
-static void put_type_rows(FILE *f, const struct km_proc_zone *z, const char *const *names, unsigned nr_types)
+static void put_type_rows(FILE *f, const struct km_proc_zone *z, const char *const *names,
+                          unsigned nr_types)
 {
     for (unsigned mt = 0; mt < nr_types; mt++) {
         fprintf(f, "Node %4d, zone %8s, type %12s ", z->node, z->name, names[mt]);
@@ -76,14 +78,16 @@ static void put_type_rows(FILE *f, const struct km_proc_zone *z, const char *con
     }
 }
 
-char *km_proc_pagetypeinfo(const struct km_proc_zone *zones, unsigned nr_zones, unsigned pageblock_order,
-                           const char *const *type_names, unsigned nr_types)
+char *km_proc_pagetypeinfo(const struct km_proc_zone *zones, unsigned nr_zones,
+                           unsigned pageblock_order, const char *const *type_names,
+                           unsigned nr_types)
 {
     struct text t;
 
     if (nr_types > KM_PROC_TYPES || !text_open(&t))
         return NULL;
-    fprintf(t.f, "Page block order: %u\nPages per block:  %u\n\n", pageblock_order, 1u << pageblock_order);
+    fprintf(t.f, "Page block order: %u\nPages per block:  %u\n\n", pageblock_order,
+            1u << pageblock_order);
     fprintf(t.f, "%-43s ", "Free pages count per migrate type at order");
     for (unsigned o = 0; o < KM_NR_ORDERS; o++)
         fprintf(t.f, "%6u ", o);
@@ -127,18 +131,21 @@ static void put_pagesets(FILE *f, const struct km_proc_zone *z)
     for (unsigned cpu = 0; cpu < z->nr_cpus && cpu < KM_MAX_CPUS; cpu++) {
         const struct km_proc_pcp *p = &z->pcp[cpu];
 
-        fprintf(f, "\n    cpu: %u\n              count: %u\n              high:  %u\n              batch: %u", cpu,
-                p->count, p->high, p->batch);
+        fprintf(f,
+                "\n    cpu: %u\n              count: %u\n              high:  %u\n              "
+                "batch: %u",
+                cpu, p->count, p->high, p->batch);
         fprintf(f, "\n  vm stats threshold: %u", p->stat_threshold);
     }
 }
 
-static void put_zoneinfo(FILE *f, const struct km_proc_zone *z, const struct km_proc_counter *node_counter,
-                         unsigned nr_node_counters)
+static void put_zoneinfo(FILE *f, const struct km_proc_zone *z,
+                         const struct km_proc_counter *node_counter, unsigned nr_node_counters)
 {
     const struct km_proc_counter rows[] = {
-        {"boost", z->boost}, {"min", z->min},         {"low", z->low},         {"high", z->high},
-        {"spanned", z->spanned}, {"present", z->present}, {"managed", z->managed}, {"cma", z->cma},
+        {"boost", z->boost},     {"min", z->min},         {"low", z->low},
+        {"high", z->high},       {"spanned", z->spanned}, {"present", z->present},
+        {"managed", z->managed}, {"cma", z->cma},
     };
 
     put_zone(f, z);
@@ -181,18 +188,20 @@ char *km_proc_slabinfo(const struct km_proc_cache *caches, unsigned nr_caches)
 
     if (!text_open(&t))
         return NULL;
-    fputs("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> "
-          "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> "
+    fputs("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+          "<objperslab> "
+          "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
+          "<num_slabs> "
           "<sharedavail>\n",
           t.f);
     for (unsigned i = 0; i < nr_caches; i++) {
         const struct km_proc_cache *c = &caches[i];
 
         fprintf(t.f, "%-17s %6" PRIu64 " %6" PRIu64 " %6u %4u %4u : tunables %4u %4u %4u", c->name,
-                c->active_objs, c->num_objs, c->objsize, c->objs_per_slab, c->pages_per_slab, c->limit,
-                c->batchcount, c->shared);
-        fprintf(t.f, " : slabdata %6" PRIu64 " %6" PRIu64 " %6" PRIu64 "\n", c->active_slabs, c->num_slabs,
-                c->shared_avail);
+                c->active_objs, c->num_objs, c->objsize, c->objs_per_slab, c->pages_per_slab,
+                c->limit, c->batchcount, c->shared);
+        fprintf(t.f, " : slabdata %6" PRIu64 " %6" PRIu64 " %6" PRIu64 "\n", c->active_slabs,
+                c->num_slabs, c->shared_avail);
     }
     return text_take(&t);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * proc_text.h - memory state as the text of /proc files of Linux 6.1.
  *
- * The caller fills plain structs; every function returns the whole file as malloc'ed text (free it), or NULL if
- * host memory is exhausted. Formats are byte-identical to the kernel's, so tools that read /proc work on them.
- * Units: pages and blocks unless the name says otherwise.
+ * The caller fills plain structs; every function returns the whole file as malloc'ed text (free
+ * it), or NULL if host memory is exhausted. Formats are byte-identical to the kernel's, so tools
+ * that read /proc work on them. Units: pages and blocks unless the name says otherwise.
  */
 #ifndef KM_REPORT_PROC_TEXT_H
 #define KM_REPORT_PROC_TEXT_H
@@ -30,9 +30,9 @@ struct km_proc_zone {
     uint64_t protection[KM_PROC_ZONES_MAX];
     unsigned nr_protection; /* zones of the node: 3 without, 4 with HIGHMEM */
     uint32_t start_pfn;
-    uint64_t nr_free[KM_NR_ORDERS];                     /* blocks */
-    uint64_t type_free[KM_PROC_TYPES][KM_NR_ORDERS];    /* blocks; above 100000 printed as ">100000" */
-    uint64_t type_blocks[KM_PROC_TYPES];                /* pageblocks */
+    uint64_t nr_free[KM_NR_ORDERS];                  /* blocks */
+    uint64_t type_free[KM_PROC_TYPES][KM_NR_ORDERS]; /* blocks; above 100000 printed as ">100000" */
+    uint64_t type_blocks[KM_PROC_TYPES];             /* pageblocks */
     unsigned nr_cpus;
     struct km_proc_pcp pcp[KM_MAX_CPUS];
     const struct km_proc_counter *counter; /* zone counters of zoneinfo, from nr_free_pages on */
@@ -41,8 +41,9 @@ struct km_proc_zone {
 
 /* Zones without present pages appear in zoneinfo only, shortened, as in the kernel. */
 char *km_proc_buddyinfo(const struct km_proc_zone *zones, unsigned nr_zones);
-char *km_proc_pagetypeinfo(const struct km_proc_zone *zones, unsigned nr_zones, unsigned pageblock_order,
-                           const char *const *type_names, unsigned nr_types);
+char *km_proc_pagetypeinfo(const struct km_proc_zone *zones, unsigned nr_zones,
+                           unsigned pageblock_order, const char *const *type_names,
+                           unsigned nr_types);
 /* node_counter: the "per-node stats" under the first zone with pages. */
 char *km_proc_zoneinfo(const struct km_proc_zone *zones, unsigned nr_zones,
                        const struct km_proc_counter *node_counter, unsigned nr_node_counters);

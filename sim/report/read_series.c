@@ -27,8 +27,8 @@ static int add(struct km_series_set *set, struct km_csv *c, int node, int zone, 
     char key[sizeof(set->series[0].key)];
     bool far = node >= 0 && strcmp(c->field[node], "0");
 
-    snprintf(key, sizeof(key), "%s%.6s%s%.24s", far ? "Node" : "", far ? c->field[node] : "", far ? "/" : "",
-             c->field[zone]);
+    snprintf(key, sizeof(key), "%s%.6s%s%.24s", far ? "Node" : "", far ? c->field[node] : "",
+             far ? "/" : "", c->field[zone]);
     if (km_series_add(set, key, row))
         return KM_OK;
     return km_fail(err, KM_E_NOMEM, c->path, c->line_nr, 0, "too many zones or out of memory");
@@ -83,11 +83,13 @@ static int truth_row(struct km_csv *c, const int col[TRUTH_COLUMNS], double row[
     uint64_t order, sim, real;
     int ret;
 
-    if ((ret = seconds(c, col[TIME], &row[0], err)) || (ret = km_csv_u64(c, col[ORDER], &order, err)) ||
+    if ((ret = seconds(c, col[TIME], &row[0], err)) ||
+        (ret = km_csv_u64(c, col[ORDER], &order, err)) ||
         (ret = km_csv_u64(c, col[SIM], &sim, err)) || (ret = km_csv_u64(c, col[REAL], &real, err)))
         return ret;
     if (order >= KM_NR_ORDERS)
-        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "order %lu is above 10", (unsigned long)order);
+        return km_fail(err, KM_E_INPUT, c->path, c->line_nr, 0, "order %lu is above 10",
+                       (unsigned long)order);
     if (order == 0)
         row[KM_TRUTH_ERROR] = 0;
     row[KM_TRUTH_SIM + order] = (double)sim;
@@ -98,7 +100,8 @@ static int truth_row(struct km_csv *c, const int col[TRUTH_COLUMNS], double row[
 
 static int truth_rows(struct km_csv *c, struct km_series_set *set, struct km_err *err)
 {
-    static const char *const names[TRUTH_COLUMNS] = {"time_ns", "node", "zone", "order", "sim", "real"};
+    static const char *const names[TRUTH_COLUMNS] = {"time_ns", "node", "zone",
+                                                     "order",   "sim",  "real"};
     double row[KM_SERIES_WIDTH] = {0};
     int col[TRUTH_COLUMNS], ret;
 
@@ -119,7 +122,8 @@ int km_read_truth(struct km_series_set *set, const char *dir, struct km_err *err
 static int fragmentation_rows(struct km_csv *c, struct km_series_set *set, struct km_err *err)
 {
     int time = km_csv_column(c, "time_ns", err), zone = km_csv_column(c, "zone", err), ret;
-    int ext = km_csv_column(c, "extfrag_index_o1", err), unusable = km_csv_column(c, "unusable_index_o1", err);
+    int ext = km_csv_column(c, "extfrag_index_o1", err),
+        unusable = km_csv_column(c, "unusable_index_o1", err);
 
     if (time < 0 || zone < 0 || ext < 0 || unusable < 0)
         return KM_E_INPUT;
@@ -153,15 +157,18 @@ int km_read_fragmentation(struct km_series_set *set, const char *dir, struct km_
 static int memory_rows(struct km_csv *c, struct km_series_set *set, struct km_err *err)
 {
     int time = km_csv_column(c, "time_ns", err), zone = km_csv_column(c, "zone", err), ret;
-    int pages = km_csv_column(c, "free_pages", err), unusable = km_csv_column(c, "unusable_index_o9", err);
+    int pages = km_csv_column(c, "free_pages", err),
+        unusable = km_csv_column(c, "unusable_index_o9", err);
 
     if (time < 0 || zone < 0 || pages < 0 || unusable < 0)
         return KM_E_INPUT;
     while ((ret = km_csv_next(c, err)) > 0) {
         double row[KM_MEMORY_WIDTH];
 
-        if ((ret = seconds(c, time, &row[0], err)) || (ret = km_csv_double(c, pages, &row[1], err)) ||
-            (ret = km_csv_double(c, unusable, &row[2], err)) || (ret = add(set, c, -1, zone, row, err)))
+        if ((ret = seconds(c, time, &row[0], err)) ||
+            (ret = km_csv_double(c, pages, &row[1], err)) ||
+            (ret = km_csv_double(c, unusable, &row[2], err)) ||
+            (ret = add(set, c, -1, zone, row, err)))
             return ret;
     }
     return ret;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * read_series.h - CSV files of a run as time series by zone, for plots. A file that does not exist gives no series.
+ * read_series.h - CSV files of a run as time series by zone, for plots. A file that does not exist
+ * gives no series.
  */
 #ifndef KM_REPORT_READ_SERIES_H
 #define KM_REPORT_READ_SERIES_H
@@ -22,7 +23,8 @@ enum {
 };
 int km_read_truth(struct km_series_set *set, const char *dir, struct km_err *err);
 
-/* fragmentation.csv: seconds, unusable index of orders 1..10, extfrag index of orders 1..10 (NaN: no meaning) */
+/* fragmentation.csv: seconds, unusable index of orders 1..10, extfrag index of orders 1..10 (NaN:
+ * no meaning) */
 enum { KM_FRAG_ORDERS = KM_NR_ORDERS - 1, KM_FRAG_WIDTH = 1 + 2 * KM_FRAG_ORDERS };
 int km_read_fragmentation(struct km_series_set *set, const char *dir, struct km_err *err);
 

@@ -29,7 +29,8 @@ json_t *km_summary_read(const char *dir, struct km_err *err)
         return NULL;
     }
     if (access(path, R_OK)) {
-        km_fail(err, KM_E_INPUT, dir, 0, 0, "is no folder of a finished run (no readable summary.json)");
+        km_fail(err, KM_E_INPUT, dir, 0, 0,
+                "is no folder of a finished run (no readable summary.json)");
         return NULL;
     }
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &jerr);

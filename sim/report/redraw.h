@@ -10,7 +10,8 @@
 
 /* Draws into d from its CSV files and the summary (which need not be on disk yet). */
 int km_redraw_with_summary(struct km_outdir *d, const json_t *summary, bool plots, bool html);
-/* DIR/summary.json as an object; NULL with err if there is none or it is damaged. Owned by the caller. */
+/* DIR/summary.json as an object; NULL with err if there is none or it is damaged. Owned by the
+ * caller. */
 json_t *km_summary_read(const char *dir, struct km_err *err);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * report.c - one run's report: opens the files, passes records to the parts, finishes in a fixed order.
+ * report.c - one run's report: opens the files, passes records to the parts, finishes in a fixed
+ * order.
  *
- * Order at the end: files that grew, files that need the whole run, plots and report.html, and summary.json
- * last of all: a folder with a summary.json is a finished run.
+ * Order at the end: files that grew, files that need the whole run, plots and report.html, and
+ * summary.json last of all: a folder with a summary.json is a finished run.
  */
 #include "sim/report/report.h"
 
@@ -114,8 +115,8 @@ void km_report_latency(struct km_report *r, const char *api, unsigned cpu, uint6
         r->no_memory = true;
 }
 
-void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu, const char *kind, const char *fmt,
-                     ...)
+void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu, const char *kind,
+                     const char *fmt, ...)
 {
     char detail[512];
     va_list ap;
@@ -132,7 +133,8 @@ void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu, const 
     km_out_check(&r->events);
 }
 
-void km_report_callsite(struct km_report *r, const char *site, const struct km_callsite_totals *totals)
+void km_report_callsite(struct km_report *r, const char *site,
+                        const struct km_callsite_totals *totals)
 {
     if (!km_callsites_set(&r->callsites, site, totals))
         r->no_memory = true;
@@ -173,8 +175,8 @@ static void finish_files(struct km_report *r, const struct km_hw_stats *hw)
     km_false_sharing_write(hw, r->owner, r->owner_ctx, &r->dir);
 }
 
-int km_report_finish(struct km_report *r, const struct km_run_summary *sum, const struct km_hw_stats *hw,
-                     struct km_err *err)
+int km_report_finish(struct km_report *r, const struct km_run_summary *sum,
+                     const struct km_hw_stats *hw, struct km_err *err)
 {
     KM_BUG_ON(r->finished);
     r->finished = true;

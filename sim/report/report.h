@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * report.h - everything a run leaves behind: DIR/{summary.json,*.csv,proc/,plots/,report.html}.
  *
- * A run opens the report, feeds it while it goes, and finishes it. Files grow as DIR/NAME.part and get their name
- * when they are whole; summary.json comes last, with "complete": true only if the run was not interrupted. Write
- * errors (full disk) are remembered, shown by km_report_failed and returned by km_report_finish.
+ * A run opens the report, feeds it while it goes, and finishes it. Files grow as DIR/NAME.part and
+ * get their name when they are whole; summary.json comes last, with "complete": true only if the
+ * run was not interrupted. Write errors (full disk) are remembered, shown by km_report_failed and
+ * returned by km_report_finish.
  */
 #ifndef KM_REPORT_REPORT_H
 #define KM_REPORT_REPORT_H
@@ -14,16 +15,18 @@
 
 struct km_report;
 
-/* Creates dir (and parents). An existing non-empty dir is refused unless force, which removes only files
- * that a run writes. */
+/* Creates dir (and parents). An existing non-empty dir is refused unless force, which removes only
+ * files that a run writes. */
 int km_report_open(struct km_report **out, const char *dir, const struct km_config *cfg, bool force,
                    struct km_err *err);
 
-/* Simulated /proc/buddyinfo line: blocks per order. Call at every sample period and every truth sample. */
+/* Simulated /proc/buddyinfo line: blocks per order. Call at every sample period and every truth
+ * sample. */
 void km_report_buddyinfo(struct km_report *r, uint64_t time_ns, int node, const char *zone,
                          const uint64_t sim[KM_NR_ORDERS]);
-/* A truth sample: what the real kernel had at this point of the trace. Every sample counts in the skill; the first
- * one per zone is the "stays as at the start" reference. Pass only samples that can be compared. */
+/* A truth sample: what the real kernel had at this point of the trace. Every sample counts in the
+ * skill; the first one per zone is the "stays as at the start" reference. Pass only samples that
+ * can be compared. */
 void km_report_truth(struct km_report *r, uint64_t time_ns, int node, const char *zone,
                      const uint64_t sim[KM_NR_ORDERS], const uint64_t real[KM_NR_ORDERS]);
 
@@ -36,23 +39,29 @@ struct km_frag_sample {
 };
 void km_report_fragmentation(struct km_report *r, const struct km_frag_sample *s);
 
-/* One call of an allocator API took `cycles` on `cpu`. api is a string literal (kmalloc, kfree, page_alloc ...). */
+/* One call of an allocator API took `cycles` on `cpu`. api is a string literal (kmalloc, kfree,
+ * page_alloc ...). */
 void km_report_latency(struct km_report *r, const char *api, unsigned cpu, uint64_t cycles);
 
-/* A notable event (events.csv): kind is a literal such as "extfrag", "kswapd_wake", "alloc_failure". */
-__attribute__((format(printf, 5, 6))) void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu,
-                                                           const char *kind, const char *fmt, ...);
+/* A notable event (events.csv): kind is a literal such as "extfrag", "kswapd_wake",
+ * "alloc_failure". */
+__attribute__((format(printf, 5, 6))) void km_report_event(struct km_report *r, uint64_t time_ns,
+                                                           unsigned cpu, const char *kind,
+                                                           const char *fmt, ...);
 
-/* Who owns the cache line at pa: name of the slab cache or structure and the offset in the object; false: unknown.
- * Asked for every row of false_sharing.csv inside km_report_finish. */
-typedef bool km_report_owner_fn(void *ctx, km_paddr pa, char *name, size_t name_size, uint32_t *offset);
+/* Who owns the cache line at pa: name of the slab cache or structure and the offset in the object;
+ * false: unknown. Asked for every row of false_sharing.csv inside km_report_finish. */
+typedef bool km_report_owner_fn(void *ctx, km_paddr pa, char *name, size_t name_size,
+                                uint32_t *offset);
 void km_report_set_owner(struct km_report *r, km_report_owner_fn *owner, void *ctx);
 
-/* Running totals per call site; site is copied at its first use. freed_remote: freed on another CPU. */
+/* Running totals per call site; site is copied at its first use. freed_remote: freed on another
+ * CPU. */
 struct km_callsite_totals {
     uint64_t allocs, frees, frees_remote, bytes_requested, bytes_allocated, cycles;
 };
-void km_report_callsite(struct km_report *r, const char *site, const struct km_callsite_totals *totals);
+void km_report_callsite(struct km_report *r, const char *site,
+                        const struct km_callsite_totals *totals);
 
 /* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);
@@ -74,7 +83,8 @@ struct km_run_summary {
     uint64_t pfn_events, pfn_agree;
     uint64_t first_divergence_ns; /* 0: none */
     char first_divergence[256];   /* what differed, in words */
-    char start_state[128];        /* "kpageflags, look-ahead" | "kpageflags" | "e820 + memblock" | "buddyinfo" ... */
+    char start_state[128];        /* "kpageflags, look-ahead" | "kpageflags" | "e820 + memblock" |
+                                     "buddyinfo" ... */
     bool start_inferred;
     uint64_t lost_events;
     struct { /* objects mode against SLABINFO samples and traced slab pages */
@@ -85,11 +95,13 @@ struct km_run_summary {
     char trace[512], trace_format[32], kernel[256];
 };
 
-/* Writes the rest, draws plots (gnuplot, if wanted and installed) and report.html. hw may be NULL. */
-int km_report_finish(struct km_report *r, const struct km_run_summary *sum, const struct km_hw_stats *hw,
-                     struct km_err *err);
-/* Skill of a zone so far: 1 - err/err_of_staying_put; false if it has no samples, NAN if the zone never changed
- * but the model was wrong (no reference to compare with). Zones of nodes other than 0 are "Node1/Normal". */
+/* Writes the rest, draws plots (gnuplot, if wanted and installed) and report.html. hw may be NULL.
+ */
+int km_report_finish(struct km_report *r, const struct km_run_summary *sum,
+                     const struct km_hw_stats *hw, struct km_err *err);
+/* Skill of a zone so far: 1 - err/err_of_staying_put; false if it has no samples, NAN if the zone
+ * never changed but the model was wrong (no reference to compare with). Zones of nodes other than 0
+ * are "Node1/Normal". */
 bool km_report_skill(const struct km_report *r, const char *zone, double *skill, uint64_t *samples);
 /* Something could not be written: a long run can stop early; km_report_finish says what. */
 bool km_report_failed(const struct km_report *r);
@@ -98,6 +110,7 @@ void km_report_close(struct km_report *r); /* frees; without finish the run coun
 /* `kmemsim plot DIR`: redraw from the files of a finished run. */
 int km_report_redraw(const char *dir, struct km_err *err);
 /* `kmemsim compare DIR DIR...` */
-int km_report_compare(const char *const *dirs, unsigned nr_dirs, const char *out_html, struct km_err *err);
+int km_report_compare(const char *const *dirs, unsigned nr_dirs, const char *out_html,
+                      struct km_err *err);
 
 #endif

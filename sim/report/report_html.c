@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * report_html.c - one page that explains a run: how true it is, what happened, where the cycles went.
+ * report_html.c - one page that explains a run: how true it is, what happened, where the cycles
+ * went.
  *
- * Made from summary.json, the CSV files and the plots only, so it can be redrawn from a finished folder. Values
- * that depend on the host (wall time, rates) are left out: the page is the same for the same input.
+ * Made from summary.json, the CSV files and the plots only, so it can be redrawn from a finished
+ * folder. Values that depend on the host (wall time, rates) are left out: the page is the same for
+ * the same input.
  */
 #include "sim/report/report_html.h"
 
@@ -158,7 +160,8 @@ static void write_lead(FILE *f, const json_t *s)
     }
     fputs("</p>\n", f);
     if (!json_is_true(json_object_get(s, "complete")))
-        fputs("<p class=\"note bad\"><b>This run was interrupted.</b> Everything below covers only the part of the "
+        fputs("<p class=\"note bad\"><b>This run was interrupted.</b> Everything below covers only "
+              "the part of the "
               "workload that was simulated.</p>\n",
               f);
 }
@@ -191,7 +194,8 @@ static void write_setup(FILE *f, const json_t *s)
     table_close(f);
 }
 
-static void write_share(FILE *f, const json_t *truth, const char *agree, const char *events, const char *what)
+static void write_share(FILE *f, const json_t *truth, const char *agree, const char *events,
+                        const char *what)
 {
     double n = number_of(truth, events), a = number_of(truth, agree);
 
@@ -210,7 +214,8 @@ static void write_divergence(FILE *f, const json_t *truth)
 {
     if (number_of(truth, "first_divergence_ns") <= 0)
         return;
-    fprintf(f, "<p>First difference at %.6f s of the trace", number_of(truth, "first_divergence_ns") / 1e9);
+    fprintf(f, "<p>First difference at %.6f s of the trace",
+            number_of(truth, "first_divergence_ns") / 1e9);
     if (*text_of(truth, "first_divergence")) {
         fputs(": ", f);
         km_html_text(f, text_of(truth, "first_divergence"));
@@ -238,36 +243,47 @@ static void write_skill_row(FILE *f, const char *zone, const json_t *z)
 
 static void write_truth(FILE *f, const json_t *s)
 {
-    static const char *const columns[] = {"Zone",    "In words",      "Skill",
-                                          "Samples", "Exact samples", "Mean error (blocks)",
+    static const char *const columns[] = {"Zone",
+                                          "In words",
+                                          "Skill",
+                                          "Samples",
+                                          "Exact samples",
+                                          "Mean error (blocks)",
                                           "Error if nothing had changed (blocks)"};
     json_t *truth = json_object_get(s, "truth"), *zones = json_object_get(truth, "zones"), *z;
     const char *name;
 
     heading(f, "Is it true?");
     if (!json_object_size(zones)) {
-        fputs("<p>The trace carries no truth samples: the free lists cannot be compared with the real kernel's.</p>\n",
+        fputs("<p>The trace carries no truth samples: the free lists cannot be compared with the "
+              "real kernel's.</p>\n",
               f);
     } else {
         table_open(f, columns, KM_ARRAY_LEN(columns), 2);
-        json_object_foreach(zones, name, z)
-            write_skill_row(f, name, z);
+        json_object_foreach(zones, name, z) write_skill_row(f, name, z);
         table_close(f);
-        fputs("<p class=\"note\"><b>Skill</b> compares the simulated free lists with the real kernel's at every sample "
-              "in the trace. 1 is exact. 0 is as good as claiming that every zone stays as it was at the first sample; "
-              "below 0 is worse than that. The error is the number of free blocks that differ, summed over all "
+        fputs("<p class=\"note\"><b>Skill</b> compares the simulated free lists with the real "
+              "kernel's at every sample "
+              "in the trace. 1 is exact. 0 is as good as claiming that every zone stays as it was "
+              "at the first sample; "
+              "below 0 is worse than that. The error is the number of free blocks that differ, "
+              "summed over all "
               "orders, on average over the samples.</p>\n",
               f);
     }
-    write_share(f, truth, "buddy_agree", "buddy_events",
-                "Buddy agreement, requests for which the model picked the very block the kernel took");
-    write_share(f, truth, "pfn_agree", "pfn_events",
-                "Page-frame agreement, page allocations for which the model picked the very page frame");
+    write_share(
+        f, truth, "buddy_agree", "buddy_events",
+        "Buddy agreement, requests for which the model picked the very block the kernel took");
+    write_share(
+        f, truth, "pfn_agree", "pfn_events",
+        "Page-frame agreement, page allocations for which the model picked the very page frame");
     write_divergence(f, truth);
     if (*text_of(truth, "start_state")) {
         fputs("<p>Start state from: ", f);
         km_html_text(f, text_of(truth, "start_state"));
-        fputs(json_is_true(json_object_get(truth, "start_inferred")) ? " (partly inferred).</p>\n" : ".</p>\n", f);
+        fputs(json_is_true(json_object_get(truth, "start_inferred")) ? " (partly inferred).</p>\n"
+                                                                     : ".</p>\n",
+              f);
     }
 }
 
@@ -286,7 +302,9 @@ static void write_plot(FILE *f, const struct km_outdir *d, const struct km_plot 
         km_html_text(f, plot->help);
     } else if ((has_data = fopen(data, "r"))) {
         fclose(has_data);
-        fprintf(f, "The plot was not drawn (is gnuplot installed?); its data is in <code>plots/data/%s.dat</code>.",
+        fprintf(f,
+                "The plot was not drawn (is gnuplot installed?); its data is in "
+                "<code>plots/data/%s.dat</code>.",
                 plot->name);
     } else {
         km_html_text(f, plot->none);
@@ -297,14 +315,16 @@ static void write_plot(FILE *f, const struct km_outdir *d, const struct km_plot 
 static void write_latency(FILE *f, const json_t *s)
 {
     static const char *const keys[] = {"count", "mean", "p50", "p90", "p99", "p999", "max"};
-    static const char *const columns[] = {"API", "Calls", "Mean", "p50", "p90", "p99", "p99.9", "Max"};
+    static const char *const columns[] = {"API", "Calls", "Mean",  "p50",
+                                          "p90", "p99",   "p99.9", "Max"};
     json_t *latency = json_object_get(s, "latency"), *api;
     const char *name;
 
     if (!json_object_size(latency))
         return;
     table_open(f, columns, KM_ARRAY_LEN(columns), 1);
-    json_object_foreach(latency, name, api) {
+    json_object_foreach(latency, name, api)
+    {
         fputs("<tr>", f);
         cell_text(f, name);
         for (size_t i = 0; i < KM_ARRAY_LEN(keys); i++)
@@ -312,23 +332,25 @@ static void write_latency(FILE *f, const json_t *s)
         fputs("</tr>\n", f);
     }
     table_close(f);
-    fputs("<p>CPU cycles per call, all CPUs together. p99 = 5 000 means: 99 of 100 calls took at most 5 000 "
+    fputs("<p>CPU cycles per call, all CPUs together. p99 = 5 000 means: 99 of 100 calls took at "
+          "most 5 000 "
           "cycles.</p>\n",
           f);
 }
 
 static void write_fragmentation(FILE *f, const json_t *s)
 {
-    static const char *const columns[] = {"Zone", "Free pages at start", "At end", "Lowest",
-                                          "Unusable for order 3", "For order 9", "Internal (%)",
-                                          "Mixed pageblocks"};
+    static const char *const columns[] = {"Zone",         "Free pages at start",  "At end",
+                                          "Lowest",       "Unusable for order 3", "For order 9",
+                                          "Internal (%)", "Mixed pageblocks"};
     json_t *frag = json_object_get(s, "fragmentation"), *z;
     const char *name;
 
     if (!json_object_size(frag))
         return;
     table_open(f, columns, KM_ARRAY_LEN(columns), 1);
-    json_object_foreach(frag, name, z) {
+    json_object_foreach(frag, name, z)
+    {
         const json_t *unusable = json_object_get(z, "unusable_index_end_o1_o10");
 
         fputs("<tr>", f);
@@ -343,7 +365,8 @@ static void write_fragmentation(FILE *f, const json_t *s)
         fputs("</tr>\n", f);
     }
     table_close(f);
-    fputs("<p>Indexes at the end of the run. An order-3 request asks for 8 pages in one piece, order 9 for 512 (a 2 MiB "
+    fputs("<p>Indexes at the end of the run. An order-3 request asks for 8 pages in one piece, "
+          "order 9 for 512 (a 2 MiB "
           "page with PAE).</p>\n",
           f);
 }
@@ -354,9 +377,7 @@ static bool all_zero(json_t *unit)
     const char *counter;
     json_t *v;
 
-    json_object_foreach(unit, counter, v)
-        if (json_number_value(v) != 0)
-            return false;
+    json_object_foreach(unit, counter, v) if (json_number_value(v) != 0) return false;
     return true;
 }
 
@@ -370,29 +391,32 @@ static void write_counters(FILE *f, const json_t *s, const char *key, const char
         return;
     heading(f, title);
     fputs("<div class=\"scroll\"><table><thead><tr><th></th>", f);
-    json_object_foreach(group, name, unit) {
+    json_object_foreach(group, name, unit)
+    {
         first = unit;
         break;
     }
-    json_object_foreach(first, counter, v) {
+    json_object_foreach(first, counter, v)
+    {
         fputs("<th class=\"n\">", f);
         column_name(f, counter);
         fputs("</th>", f);
     }
     fputs("</tr></thead><tbody>\n", f);
-    json_object_foreach(group, name, unit) {
+    json_object_foreach(group, name, unit)
+    {
         if (all_zero(unit))
             continue;
         fputs("<tr>", f);
         cell_text(f, name);
-        json_object_foreach(unit, counter, v)
-            cell_number(f, v);
+        json_object_foreach(unit, counter, v) cell_number(f, v);
         fputs("</tr>\n", f);
     }
     table_close(f);
 }
 
-static void write_flat(FILE *f, const json_t *s, const char *key, const char *title, const char *note)
+static void write_flat(FILE *f, const json_t *s, const char *key, const char *title,
+                       const char *note)
 {
     json_t *group = json_object_get(s, key), *v;
     const char *name;
@@ -401,7 +425,8 @@ static void write_flat(FILE *f, const json_t *s, const char *key, const char *ti
         return;
     heading(f, title);
     fputs("<div class=\"scroll\"><table><tbody>\n", f);
-    json_object_foreach(group, name, v) {
+    json_object_foreach(group, name, v)
+    {
         fputs("<tr>", f);
         cell_text(f, name);
         cell_number(f, v);
@@ -424,7 +449,8 @@ static void csv_head(FILE *f, const struct km_csv *c)
     fputs("</tr></thead><tbody>\n", f);
 }
 
-/* The first rows of a CSV file under its own column names. Returns rows shown, negative on error. */
+/* The first rows of a CSV file under its own column names. Returns rows shown, negative on error.
+ */
 static int write_csv_top(FILE *f, const struct km_outdir *d, const char *file, struct km_err *err)
 {
     struct km_csv c;
@@ -459,7 +485,8 @@ static int by_count(const void *a, const void *b)
     return strcmp(x->kind, y->kind);
 }
 
-static int count_kinds(const struct km_outdir *d, struct kind_count *kinds, unsigned *nr, struct km_err *err)
+static int count_kinds(const struct km_outdir *d, struct kind_count *kinds, unsigned *nr,
+                       struct km_err *err)
 {
     struct km_csv c;
     int ret = km_csv_open(&c, d->path, "events.csv", err), kind = -1;
@@ -504,7 +531,9 @@ static int write_events(FILE *f, const struct km_outdir *d, struct km_err *err)
         fputs("</td></tr>\n", f);
     }
     table_close(f);
-    fprintf(f, "<p>The first %d in order of time; all of them are in <code>events.csv</code>.</p>\n", TOP_ROWS);
+    fprintf(f,
+            "<p>The first %d in order of time; all of them are in <code>events.csv</code>.</p>\n",
+            TOP_ROWS);
     ret = write_csv_top(f, d, "events.csv", err);
     return ret < 0 ? ret : KM_OK;
 }
@@ -517,9 +546,11 @@ static int write_callsites(FILE *f, const struct km_outdir *d, struct km_err *er
     if (rows == 0)
         fputs("<p>This workload has no call sites.</p>\n", f);
     if (rows > 0)
-        fprintf(f, "<p>The %d call sites with the most bytes allocated; all are in <code>callsites.csv</code>. "
-                   "Pingpong: share of the frees that came from another CPU than the allocation. "
-                   "Fragmentation: share of the allocated bytes nobody asked for.</p>\n",
+        fprintf(f,
+                "<p>The %d call sites with the most bytes allocated; all are in "
+                "<code>callsites.csv</code>. "
+                "Pingpong: share of the frees that came from another CPU than the allocation. "
+                "Fragmentation: share of the allocated bytes nobody asked for.</p>\n",
                 rows);
     return rows < 0 ? rows : KM_OK;
 }
@@ -538,7 +569,8 @@ static void write_body(FILE *f, const struct km_outdir *d, const json_t *s)
     write_plot(f, d, &km_plot_false_sharing);
     write_counters(f, s, "cache", "Caches");
     write_counters(f, s, "tlb", "TLBs");
-    write_flat(f, s, "bus", "Front-side bus", "Sums over all CPUs, in core cycles where the name says cycles.");
+    write_flat(f, s, "bus", "Front-side bus",
+               "Sums over all CPUs, in core cycles where the name says cycles.");
     write_flat(f, s, "dram", "DRAM", "Latencies and end in DRAM clocks.");
 }
 
@@ -555,8 +587,10 @@ int km_report_html_write(struct km_outdir *d, const json_t *summary)
     if (!ret)
         ret = write_callsites(o.f, d, &err);
     write_flat(o.f, summary, "events_skipped", "Trace events that did not drive the model", NULL);
-    fputs("<footer><p>Every number of this page is in <code>summary.json</code> or a CSV file beside it; "
-          "<code>config.resolved.yaml</code> repeats the run; <code>proc/</code> holds the final state in the formats of "
+    fputs("<footer><p>Every number of this page is in <code>summary.json</code> or a CSV file "
+          "beside it; "
+          "<code>config.resolved.yaml</code> repeats the run; <code>proc/</code> holds the final "
+          "state in the formats of "
           "/proc.</p></footer>\n",
           o.f);
     km_html_tail(o.f);

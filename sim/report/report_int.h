@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * report_int.h - the parts of a report: one small struct and one file per concern.
  *
- * Every part has an open (first line of its file), a function that takes one record, an end that writes what
- * needs the whole run, and adds its share to summary.json. Write errors stay in the km_outdir.
+ * Every part has an open (first line of its file), a function that takes one record, an end that
+ * writes what needs the whole run, and adds its share to summary.json. Write errors stay in the
+ * km_outdir.
  */
 #ifndef KM_REPORT_REPORT_INT_H
 #define KM_REPORT_REPORT_INT_H
@@ -90,7 +91,8 @@ struct km_callsites {
     uint32_t nr, nr_slots;
 };
 /* false: host memory exhausted */
-bool km_callsites_set(struct km_callsites *c, const char *site, const struct km_callsite_totals *totals);
+bool km_callsites_set(struct km_callsites *c, const char *site,
+                      const struct km_callsite_totals *totals);
 void km_callsites_write(struct km_callsites *c, struct km_outdir *d);
 void km_callsites_release(struct km_callsites *c);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * series.h - named time series thinned to what a plot can show, in bounded memory.
  *
- * A series keeps at most KM_SERIES_POINTS rows: when it is full every second row goes and from then on only
- * every 2nd (4th, ...) new row is taken. The newest row is always kept, so the end of a run is never cut off.
+ * A series keeps at most KM_SERIES_POINTS rows: when it is full every second row goes and from then
+ * on only every 2nd (4th, ...) new row is taken. The newest row is always kept, so the end of a run
+ * is never cut off.
  */
 #ifndef KM_REPORT_SERIES_H
 #define KM_REPORT_SERIES_H

@@ -73,7 +73,8 @@ static void add_host_dependent(json_t *root, const struct km_run_summary *sum, u
 {
     static const char *const names[] = {"wall_s",     "read_wall_s",    "events_per_s",
                                         "refs_per_s", "peak_rss_bytes", "rates"};
-    double events_per_s = per_second(sum->events, sum->wall_s), refs_per_s = per_second(refs, sum->wall_s);
+    double events_per_s = per_second(sum->events, sum->wall_s),
+           refs_per_s = per_second(refs, sum->wall_s);
     json_t *list = json_array(), *rates = json_object();
     struct rusage usage = {0};
 
@@ -82,7 +83,8 @@ static void add_host_dependent(json_t *root, const struct km_run_summary *sum, u
     getrusage(RUSAGE_SELF, &usage);
     json_object_set_new(rates, "events_per_s", json_real(events_per_s));
     json_object_set_new(rates, "refs_per_s", json_real(refs_per_s));
-    json_object_set_new(rates, "read_events_per_s", json_real(per_second(sum->events, sum->read_wall_s)));
+    json_object_set_new(rates, "read_events_per_s",
+                        json_real(per_second(sum->events, sum->read_wall_s)));
     json_object_set_new(root, "nondeterministic", list);
     json_object_set_new(root, "wall_s", json_real(sum->wall_s));
     json_object_set_new(root, "read_wall_s", json_real(sum->read_wall_s));

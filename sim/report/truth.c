@@ -2,10 +2,11 @@
  * truth.c - truth.csv and the skill of a zone.
  *
  * A truth sample is the real kernel's /proc/buddyinfo line of a zone at a point of the trace. With
- * e = sum over samples and orders of |sim - real| and r = the same for a forecast that the zone stays as at its
- * first sample, skill = 1 - e/r: 1 exact, 0 no better than knowing the start, below 0 worse than that.
- * If the zone never changed (r = 0) skill is 1 for e = 0 and undefined otherwise: only the absolute error says
- * something then. Unit of all errors: blocks, whatever their order (err_pages weighs a block by its pages).
+ * e = sum over samples and orders of |sim - real| and r = the same for a forecast that the zone
+ * stays as at its first sample, skill = 1 - e/r: 1 exact, 0 no better than knowing the start, below
+ * 0 worse than that. If the zone never changed (r = 0) skill is 1 for e = 0 and undefined
+ * otherwise: only the absolute error says something then. Unit of all errors: blocks, whatever
+ * their order (err_pages weighs a block by its pages).
  */
 #include "sim/report/report_int.h"
 
@@ -58,8 +59,8 @@ void km_truth_add(struct km_truth *t, uint64_t time_ns, int node, const char *zo
         z->err_pages += d << o;
         z->ref_blocks += distance(z->first[o], real[o]);
         if (t->out.f)
-            fprintf(t->out.f, "%" PRIu64 ",%d,%s,%u,%" PRIu64 ",%" PRIu64 "\n", time_ns, node, zone, o,
-                    sim[o], real[o]);
+            fprintf(t->out.f, "%" PRIu64 ",%d,%s,%u,%" PRIu64 ",%" PRIu64 "\n", time_ns, node, zone,
+                    o, sim[o], real[o]);
     }
     km_out_check(&t->out);
     z->samples++;
@@ -100,8 +101,8 @@ static json_t *zone_json(const struct km_truth_zone *z)
     double n = (double)z->samples, skill;
     json_t *o = json_object();
 
-    json_object_set_new(o, "skill", km_truth_skill(z, &skill) == KM_SKILL_VALUE ? json_real(skill)
-                                                                                : json_null());
+    json_object_set_new(
+        o, "skill", km_truth_skill(z, &skill) == KM_SKILL_VALUE ? json_real(skill) : json_null());
     json_object_set_new(o, "samples", json_integer((json_int_t)z->samples));
     json_object_set_new(o, "samples_exact", json_integer((json_int_t)z->exact));
     json_object_set_new(o, "mean_abs_error_blocks", json_real((double)z->err_blocks / n));
@@ -124,10 +125,14 @@ static json_t *objects_json(const struct km_run_summary *sum)
 
     json_object_set_new(o, "samples", json_integer((json_int_t)sum->objects.samples));
     json_object_set_new(o, "caches", json_integer((json_int_t)sum->objects.caches));
-    json_object_set_new(o, "slabs_median_rel_error", real_json(sum->objects.slabs_median_rel_error));
-    json_object_set_new(o, "objects_median_rel_error", real_json(sum->objects.objects_median_rel_error));
-    json_object_set_new(o, "slab_pages_traced", json_integer((json_int_t)sum->objects.slab_pages_traced));
-    json_object_set_new(o, "slab_pages_model", json_integer((json_int_t)sum->objects.slab_pages_model));
+    json_object_set_new(o, "slabs_median_rel_error",
+                        real_json(sum->objects.slabs_median_rel_error));
+    json_object_set_new(o, "objects_median_rel_error",
+                        real_json(sum->objects.objects_median_rel_error));
+    json_object_set_new(o, "slab_pages_traced",
+                        json_integer((json_int_t)sum->objects.slab_pages_traced));
+    json_object_set_new(o, "slab_pages_model",
+                        json_integer((json_int_t)sum->objects.slab_pages_model));
     return o;
 }
 
@@ -153,7 +158,8 @@ json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum
     json_object_set_new(o, "pfn_agreement", share_json(sum->pfn_agree, sum->pfn_events));
     json_object_set_new(o, "pfn_agree", json_integer((json_int_t)sum->pfn_agree));
     json_object_set_new(o, "pfn_events", json_integer((json_int_t)sum->pfn_events));
-    json_object_set_new(o, "first_divergence_ns", json_integer((json_int_t)sum->first_divergence_ns));
+    json_object_set_new(o, "first_divergence_ns",
+                        json_integer((json_int_t)sum->first_divergence_ns));
     json_object_set_new(o, "first_divergence", json_string(sum->first_divergence));
     json_object_set_new(o, "start_state", json_string(sum->start_state));
     json_object_set_new(o, "start_inferred", json_boolean(sum->start_inferred));

@@ -26,7 +26,6 @@ void km_dat_decoder_init(struct km_dat_decoder *decoder, struct tep_handle *tep,
     decoder->strings = strings;
     decoder->text = text;
     decoder->swap = tep_is_file_bigendian(tep);
-    decoder->long_bytes = (unsigned)tep_get_long_size(tep);
 }
 
 void km_dat_decoder_release(struct km_dat_decoder *decoder)

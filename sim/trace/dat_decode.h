@@ -62,7 +62,6 @@ struct km_dat_decoder {
     struct km_text *text; /* parses the text of rare events */
     bool swap;            /* file and host differ in byte order */
     bool want_text;
-    unsigned long_bytes;
     struct km_dat_event *event[KM_DAT_TYPES];
     struct km_dat_site site[KM_DAT_SITES];
     struct km_dat_comm comm[KM_DAT_COMMS];

@@ -172,6 +172,15 @@ static void close_dat(struct km_trace *trace)
     free(reader);
 }
 
+/* Width of a kernel pointer. The header's bytes per long is the writer's own in files made by trace-cmd split. */
+static unsigned pointer_bits(struct tep_handle *tep)
+{
+    struct tep_event *event = tep_find_event_by_name(tep, "kmem", "kfree");
+    struct tep_format_field *field = event ? tep_find_field(event, "ptr") : NULL;
+
+    return (unsigned)(field ? field->size : tep_get_long_size(tep)) * 8;
+}
+
 static int open_handle(struct km_trace *trace, struct dat_reader *reader,
                        struct km_reader_source *source, struct km_err *err)
 {
@@ -193,7 +202,7 @@ static int open_handle(struct km_trace *trace, struct dat_reader *reader,
         return km_fail(err, KM_E_INPUT, source->path, 0, 0, "trace.dat is damaged, it cannot be opened");
     km_text_init(&reader->text, &trace->strings);
     km_dat_decoder_init(&reader->decoder, tep, &trace->strings, &reader->text);
-    trace->info.long_bits = reader->decoder.long_bytes * 8;
+    trace->info.long_bits = pointer_bits(tep);
     trace->info.cpus = (unsigned)tep_get_cpus(tep);
     if (!collect_streams(reader, trace->info.cpus))
         return km_fail(err, KM_E_INPUT, source->path, 0, 0, "trace.dat has no CPU buffers");

@@ -141,6 +141,16 @@ static void autos(void **state)
     km_config_release(&cfg);
 }
 
+static void without_effect(void **state)
+{
+    struct km_config cfg;
+
+    (void)state;
+    good(&cfg, "report: {vcd: true, trace_out: off}\n");
+    assert_string_equal(log_text, "t.yaml:1:15: warning: report: vcd has no effect in this version\n");
+    km_config_release(&cfg);
+}
+
 static void errors_of_keys(void **state)
 {
     (void)state;
@@ -178,7 +188,7 @@ static void errors_of_values(void **state)
     bad("machine:\n  cpus: 9\n",
         "t.yaml:2:9: machine.cpus: 9 is out of range (allowed 1..8, or auto)\n");
     bad("machine: {l2: {line: 48}}\n",
-        "t.yaml:1:22: machine.l2.line: 48 is not a power of two (allowed 16..256, a power of two)\n");
+        "t.yaml:1:22: machine.l2.line: 48 is not a power of two (allowed 16..128, a power of two)\n");
     bad("replay: {mode: page}\n", "t.yaml:1:16: replay.mode: unknown value 'page', did you mean 'pages'? "
                                   "(allowed buddy, objects, oracle, pages)\n");
     bad("report: {plots: maybe}\n",
@@ -207,8 +217,8 @@ static void impossible_geometry(void **state)
         "t.yaml:1:34: machine.l1d: impossible geometry: 64 bytes / (2 ways * 64 bytes) makes not a whole "
         "number, about 0 sets (allowed a power of two)\n");
     bad("machine: {l1d: {size: 24KiB, ways: 6, replacement: plru}}\n",
-        "t.yaml:1:52: machine.l1d: plru needs a power of two of ways, not 6 (lru, fifo and random take "
-        "any)\n");
+        "t.yaml:1:52: machine.l1d: plru needs a power of two of at most 64 ways, not 6 (lru, fifo and "
+        "random take any)\n");
     bad("machine: {dtlb: {entries_4k: 96, ways_4k: 4}}\n",
         "t.yaml:1:43: machine.dtlb: impossible geometry: 96 entries in 4 ways make no power of two of "
         "sets\n");
@@ -246,8 +256,8 @@ static void memory_limits(void **state)
     good(&cfg, "machine: {ram: 4GiB, paging: 2level}\n");
     assert_string_equal(log_text, "");
     km_config_release(&cfg);
-    good(&cfg, "machine: {ram: 64GiB, paging: pae, dram: {ranks: 8}}\n");
-    assert_string_equal(log_text, "t.yaml:1:50: warning: machine.dram: the channel holds 32768 MiB, less "
+    good(&cfg, "machine: {ram: 64GiB, paging: pae, dram: {ranks: 4}}\n");
+    assert_string_equal(log_text, "t.yaml:1:50: warning: machine.dram: the channel holds 16384 MiB, less "
                                   "than machine.ram: addresses wrap around in it\n");
     km_config_release(&cfg);
     good(&cfg, "machine: {l1d: {size: 4MiB}}\n");
@@ -265,7 +275,9 @@ static void dram_checks(void **state)
     bad("machine: {dram: {mapping: 'row:row:bank:column'}}\n",
         "t.yaml:1:27: machine.dram: mapping 'row:row:bank:column' must name row, rank, bank and column once "
         "each, as in row:rank:bank:column\n");
-    bad("machine: {dram: {nrc: 20}}\n", "t.yaml:1:23: machine.dram: nrc (20) is shorter than nras (28)\n");
+    bad("machine: {dram: {nrc: 20}}\n", "t.yaml:1:23: machine.dram: nrc (20) is shorter than nras + nrp (39)\n");
+    bad("machine: {dtlb: {entries_4k: none}}\n",
+        "t.yaml:1:30: machine.dtlb: entries_large need entries_4k beside them\n");
     bad("machine: {dram: {nccd: 2}}\n",
         "t.yaml:1:24: machine.dram: nccd (2) is shorter than a burst of 8 transfers at 2 per clock\n");
     bad("machine: {dram: {nrefi: 200}}\n",
@@ -352,7 +364,7 @@ static void extends_errors(void **state)
 
 static void dram_presets(void **state)
 {
-    static const char *const set[] = {"machine.dram.nrp=7", "machine.dram.preset=ddr-400"};
+    static const char *const set[] = {"machine.dram.nrp=2", "machine.dram.preset=ddr-400"};
     struct km_config cfg;
 
     (void)state;
@@ -364,7 +376,7 @@ static void dram_presets(void **state)
     assert_int_equal(load_sets(&cfg, "machine: {dram: {ncl: 6, preset: ddr2-800}}\n", set, 2), KM_OK);
     assert_int_equal(cfg.machine.dram.clock_hz, 200000000); /* a later preset replaces earlier keys */
     assert_int_equal(cfg.machine.dram.ncl, 3);
-    assert_int_equal(cfg.machine.dram.nrp, 7);
+    assert_int_equal(cfg.machine.dram.nrp, 2);
     km_config_release(&cfg);
     bad("machine:\n  dram: {preset: ddr3-1600}\n",
         "t.yaml:2:18: machine.dram.preset: unknown preset 'ddr3-1600', did you mean 'ddr3-1600k'? (allowed "
@@ -476,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_arrive),     cmocka_unit_test(autos),
+        cmocka_unit_test(without_effect),
         cmocka_unit_test(errors_of_keys),    cmocka_unit_test(errors_of_types),
         cmocka_unit_test(errors_of_values),  cmocka_unit_test(every_error_is_reported),
         cmocka_unit_test(impossible_geometry), cmocka_unit_test(memory_limits),

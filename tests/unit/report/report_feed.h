@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report_feed.h - a whole run's worth of records: real /proc/buddyinfo samples, made-up latencies and the rest.
+ * report_feed.h - a whole run's worth of records: real /proc/buddyinfo samples, made-up latencies
+ * and the rest.
  */
 #ifndef KM_TEST_REPORT_FEED_H
 #define KM_TEST_REPORT_FEED_H
@@ -25,7 +26,8 @@ static inline void feed_samples(struct km_report *r, unsigned skew)
             real[o] = v;
             sim[o] = v + (v > 20 ? (n * (o + 3)) % 17 * v * skew / 400 : 0);
         }
-        struct km_frag_sample s = {.time_ns = t, .zone = zone, .internal_pct = -1, .mixed_pageblocks = -1};
+        struct km_frag_sample s = {
+            .time_ns = t, .zone = zone, .internal_pct = -1, .mixed_pageblocks = -1};
         memcpy(s.nr_free, sim, sizeof(sim));
         km_report_buddyinfo(r, t, 0, zone, sim);
         km_report_truth(r, t, 0, zone, sim, real);
@@ -58,16 +60,21 @@ static inline void feed_calls(struct km_report *r, unsigned skew)
 
 static inline void feed_rest(struct km_report *r)
 {
-    static const char *const sites[] = {"alloc_inode", "__d_alloc", "<script>alert(1)</script>", "sk_prot_alloc"};
+    static const char *const sites[] = {"alloc_inode", "__d_alloc", "<script>alert(1)</script>",
+                                        "sk_prot_alloc"};
 
     for (unsigned i = 0; i < 40; i++)
         km_report_event(r, 50000000u * i, i % 2, i % 3 ? "extfrag" : "kswapd_wake",
-                        "order %u: unmovable takes a movable block, pfn 0x%x", i % 5, 0x1200 + 8 * i);
+                        "order %u: unmovable takes a movable block, pfn 0x%x", i % 5,
+                        0x1200 + 8 * i);
     for (unsigned i = 0; i < KM_ARRAY_LEN(sites); i++)
         km_report_callsite(r, sites[i],
-                           &(struct km_callsite_totals){.allocs = 9000 / (i + 1), .frees = 8000 / (i + 1),
-                                                        .frees_remote = 300 * i, .bytes_requested = 900000 / (i + 1),
-                                                        .bytes_allocated = 1000000 / (i + 1), .cycles = 123456});
+                           &(struct km_callsite_totals){.allocs = 9000 / (i + 1),
+                                                        .frees = 8000 / (i + 1),
+                                                        .frees_remote = 300 * i,
+                                                        .bytes_requested = 900000 / (i + 1),
+                                                        .bytes_allocated = 1000000 / (i + 1),
+                                                        .cycles = 123456});
     km_report_proc(r, false, "vmstat", "nr_free_pages 12345\n");
 }
 
@@ -82,24 +89,40 @@ static inline bool owner_of(void *ctx, km_paddr pa, char *name, size_t size, uin
 static inline int fill(const char *dir, bool plots, unsigned skew)
 {
     static struct km_shared_line line[14];
-    struct km_hw_stats hw = {.valid = true, .nr_shared_lines = KM_ARRAY_LEN(line), .shared_line = line};
-    struct km_run_summary sum = {.complete = true, .events = 151234, .events_applied = 150800,
-                                 .skipped = {{"page event of the traced slab", 400}, {"lost start", 34}},
-                                 .nr_skipped = 2, .refs = 123456789, .sim_ns = 8071955323, .sim_cycles = 5650368726,
-                                 .buddy_events = 17054, .buddy_agree = 17051, .pfn_events = 90000,
-                                 .pfn_agree = 77000 - 1000 * skew, .first_divergence_ns = 1234567890,
-                                 .first_divergence = "order 0 Movable: model took pfn 0x1234, kernel 0x1235",
-                                 .start_state = "kpageflags, look-ahead"};
+    struct km_hw_stats hw = {
+        .valid = true, .nr_shared_lines = KM_ARRAY_LEN(line), .shared_line = line};
+    struct km_run_summary sum = {
+        .complete = true,
+        .events = 151234,
+        .events_applied = 150800,
+        .skipped = {{"page event of the traced slab", 400}, {"lost start", 34}},
+        .nr_skipped = 2,
+        .refs = 123456789,
+        .sim_ns = 8071955323,
+        .sim_cycles = 5650368726,
+        .buddy_events = 17054,
+        .buddy_agree = 17051,
+        .pfn_events = 90000,
+        .pfn_agree = 77000 - 1000 * skew,
+        .first_divergence_ns = 1234567890,
+        .first_divergence = "order 0 Movable: model took pfn 0x1234, kernel 0x1235",
+        .start_state = "kpageflags, look-ahead"};
     struct km_config cfg;
     struct km_err err = {0};
     struct km_report *r;
 
     for (unsigned i = 0; i < KM_ARRAY_LEN(line); i++)
-        line[i] = (struct km_shared_line){.line_pa = 0x1f3a0c0 + 0xc0 * i, .cpus_mask = 3, .readers = 500 - i,
-                                          .writers = 100, .hitm_remote = 90, .invalidations = 80,
-                                          .cycles_lost = 90000 / (i + 1), .overlapping_bytes = i % 3 == 0};
+        line[i] = (struct km_shared_line){.line_pa = 0x1f3a0c0 + 0xc0 * i,
+                                          .cpus_mask = 3,
+                                          .readers = 500 - i,
+                                          .writers = 100,
+                                          .hitm_remote = 90,
+                                          .invalidations = 80,
+                                          .cycles_lost = 90000 / (i + 1),
+                                          .overlapping_bytes = i % 3 == 0};
     hw.l1d = (struct km_cache_stats){.reads = 9999999, .writes = 3333333, .read_misses = 44444};
-    hw.dram = (struct km_dram_stats){.reads = 4444, .read_latency_sum = 88888, .end_cycle = 999999, .bytes = 64 * 4444};
+    hw.dram = (struct km_dram_stats){
+        .reads = 4444, .read_latency_sum = 88888, .end_cycle = 999999, .bytes = 64 * 4444};
     plain_config(&cfg);
     snprintf(cfg.name, sizeof(cfg.name), "unit <b>&");
     cfg.report.plots = plots;

@@ -39,7 +39,8 @@ static inline int scratch_setup(void **state)
     return 0;
 }
 
-static inline int scratch_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int scratch_remove_one(const char *path, const struct stat *st, int type,
+                                     struct FTW *ftw)
 {
     (void)st;
     (void)type;

@@ -27,10 +27,12 @@ static void only_differences_and_headlines(void **state)
     size_t size;
 
     (void)state;
-    c.summary[0] = summary("{\"seed\": 1, \"events\": 50, \"truth\": {\"skill\": {\"DMA\": 0.5}}, \"x\": [1, 2],"
-                           " \"wall_s\": 3, \"nondeterministic\": [\"wall_s\"], \"only_a\": \"yes\"}");
-    c.summary[1] = summary("{\"seed\": 1, \"events\": 50, \"truth\": {\"skill\": {\"DMA\": 0.75}}, \"x\": [1, 3],"
-                           " \"wall_s\": 4, \"nondeterministic\": [\"wall_s\"]}");
+    c.summary[0] = summary(
+        "{\"seed\": 1, \"events\": 50, \"truth\": {\"skill\": {\"DMA\": 0.5}}, \"x\": [1, 2],"
+        " \"wall_s\": 3, \"nondeterministic\": [\"wall_s\"], \"only_a\": \"yes\"}");
+    c.summary[1] = summary(
+        "{\"seed\": 1, \"events\": 50, \"truth\": {\"skill\": {\"DMA\": 0.75}}, \"x\": [1, 3],"
+        " \"wall_s\": 4, \"nondeterministic\": [\"wall_s\"]}");
     assert_true(km_compare_collect(&rows, &c));
     assert_int_equal(rows.nr, 6); /* seed events skill x.1 x.2 only_a */
     FILE *f = open_memstream(&text, &size);
@@ -52,8 +54,8 @@ static void only_differences_and_headlines(void **state)
 }
 
 /* stdout of km_report_compare goes to a file, so that it does not mix with the test's own lines. */
-static int compare_quietly(const char *const *dirs, unsigned nr, const char *html, const char *table,
-                           struct km_err *err)
+static int compare_quietly(const char *const *dirs, unsigned nr, const char *html,
+                           const char *table, struct km_err *err)
 {
     fflush(stdout);
     int saved = dup(1), to = open(table, O_WRONLY | O_CREAT | O_TRUNC, 0666);

@@ -16,7 +16,8 @@ static void empty_zone(void **state)
     }
 }
 
-/* 10 single pages: F = 10, B = 10. Order 1: 1000 - (1000 + 5000)/10 = 400; order 3: 1000 - (1000 + 1250)/10 = 775. */
+/* 10 single pages: F = 10, B = 10. Order 1: 1000 - (1000 + 5000)/10 = 400; order 3: 1000 - (1000 +
+ * 1250)/10 = 775. */
 static void only_single_pages(void **state)
 {
     const uint64_t n[KM_NR_ORDERS] = {10};
@@ -29,8 +30,9 @@ static void only_single_pages(void **state)
     assert_int_equal(km_frag_unusable_index(n, 1), 1000);
 }
 
-/* 3 pages, 2 pairs, one block of 8: F = 15, B = 6. Order 2: S = 2 blocks of 4, unusable (15-8)*1000/15 = 466.
- * Order 4: nothing fits: 1000 - (1000 + 15000/16 = 937)/6 = 1000 - 322 = 678. */
+/* 3 pages, 2 pairs, one block of 8: F = 15, B = 6. Order 2: S = 2 blocks of 4, unusable
+ * (15-8)*1000/15 = 466. Order 4: nothing fits: 1000 - (1000 + 15000/16 = 937)/6 = 1000 - 322 = 678.
+ */
 static void mixed_orders(void **state)
 {
     const uint64_t n[KM_NR_ORDERS] = {3, 2, 0, 1};

@@ -11,7 +11,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Every value lies inside its bucket, buckets follow each other without gap, widths stay below 1/128. */
+/* Every value lies inside its bucket, buckets follow each other without gap, widths stay below
+ * 1/128. */
 static void buckets_cover_everything(void **state)
 {
     (void)state;
@@ -72,7 +73,9 @@ static void percentiles_within_one_percent(void **state)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        value[i] = x % 100 < 85 ? 90 + x % 40 : x % 100 < 98 ? 3000 + x % 9000 : 40000 + x % 5000000;
+        value[i] = x % 100 < 85   ? 90 + x % 40
+                   : x % 100 < 98 ? 3000 + x % 9000
+                                  : 40000 + x % 5000000;
     }
     check_against_sorted(value, N);
     free(value);
@@ -105,8 +108,10 @@ static void nothing_recorded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buckets_cover_everything),       cmocka_unit_test(small_values_are_exact),
-        cmocka_unit_test(percentiles_within_one_percent), cmocka_unit_test(merging_equals_adding),
+        cmocka_unit_test(buckets_cover_everything),
+        cmocka_unit_test(small_values_are_exact),
+        cmocka_unit_test(percentiles_within_one_percent),
+        cmocka_unit_test(merging_equals_adding),
         cmocka_unit_test(nothing_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

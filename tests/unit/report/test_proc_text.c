@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_proc_text.c - /proc texts: files read from running kernels (proc/<machine>/) are turned into structs by
- * simple parsers of this file and must come back byte for byte.
+ * test_proc_text.c - /proc texts: files read from running kernels (proc/<machine>/) are turned into
+ * structs by simple parsers of this file and must come back byte for byte.
  */
 #include "report_support.h"
 #include "sim/report/proc_text.h"
@@ -88,7 +88,8 @@ static void buddyinfo(void **state)
 
 static void pagetypeinfo(void **state)
 {
-    static const char *const types[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
+    static const char *const types[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic",
+                                        "Isolate"};
 
     (void)state;
     for (size_t m = 0; m < KM_ARRAY_LEN(machines); m++) {
@@ -155,7 +156,8 @@ static void protection_line(struct km_proc_zone *z, const char *s)
 
 static void zoneinfo_line(struct parsed *p, struct km_proc_zone *z, char *line, bool *pagesets)
 {
-    char *word = line + strspn(line, " "), *end = word + strcspn(word, " "), *value = end + strspn(end, " ");
+    char *word = line + strspn(line, " "), *end = word + strcspn(word, " "),
+         *value = end + strspn(end, " ");
     struct km_proc_pcp *pcp = z->nr_cpus ? &z->pcp[z->nr_cpus - 1] : NULL;
     unsigned v = (unsigned)strtoul(value, NULL, 10);
 
@@ -213,7 +215,8 @@ static void zoneinfo(void **state)
         for (unsigned i = 0; i < p->nr_zones; i++)
             p->zone[i].counter = p->counter[i];
         assert_true(p->nr_node > 20 && p->zone[1].nr_counters > 5 && p->zone[1].nr_cpus == 2);
-        expect_same(km_proc_zoneinfo(p->zone, p->nr_zones, p->node, p->nr_node), machines[m], "zoneinfo");
+        expect_same(km_proc_zoneinfo(p->zone, p->nr_zones, p->node, p->nr_node), machines[m],
+                    "zoneinfo");
         release(p);
     }
 }
@@ -232,8 +235,9 @@ static void slabinfo(void **state)
 
             if (line[0] == '#' || !strncmp(line, "slabinfo", 8))
                 continue;
-            assert_int_equal(sscanf(line + len, "%" SCNu64 " %" SCNu64 " %u %u %u : tunables %u %u %u : "
-                                                "slabdata %" SCNu64 " %" SCNu64 " %" SCNu64,
+            assert_int_equal(sscanf(line + len,
+                                    "%" SCNu64 " %" SCNu64 " %u %u %u : tunables %u %u %u : "
+                                    "slabdata %" SCNu64 " %" SCNu64 " %" SCNu64,
                                     &c->active_objs, &c->num_objs, &c->objsize, &c->objs_per_slab,
                                     &c->pages_per_slab, &c->limit, &c->batchcount, &c->shared,
                                     &c->active_slabs, &c->num_slabs, &c->shared_avail),
@@ -314,9 +318,14 @@ static void iomem(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buddyinfo), cmocka_unit_test(pagetypeinfo), cmocka_unit_test(long_lists_are_capped),
-        cmocka_unit_test(zoneinfo),  cmocka_unit_test(slabinfo),     cmocka_unit_test(meminfo),
-        cmocka_unit_test(vmstat),    cmocka_unit_test(iomem),
+        cmocka_unit_test(buddyinfo),
+        cmocka_unit_test(pagetypeinfo),
+        cmocka_unit_test(long_lists_are_capped),
+        cmocka_unit_test(zoneinfo),
+        cmocka_unit_test(slabinfo),
+        cmocka_unit_test(meminfo),
+        cmocka_unit_test(vmstat),
+        cmocka_unit_test(iomem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

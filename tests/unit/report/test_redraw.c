@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_redraw.c - plots and report.html, fed with /proc/buddyinfo samples of a real 512 MiB machine under memory
- * pressure (data/buddyinfo_samples.txt: nanoseconds, zone, blocks of order 0..10).
+ * test_redraw.c - plots and report.html, fed with /proc/buddyinfo samples of a real 512 MiB machine
+ * under memory pressure (data/buddyinfo_samples.txt: nanoseconds, zone, blocks of order 0..10).
  *
  * With KM_KEEP_REPORT=DIR the report of everything_drawn stays in DIR, to look at.
  */
@@ -89,9 +89,11 @@ static void redraw_gives_the_same_page(void **state)
     struct km_err err = {0};
 
     assert_int_equal(fill(s->dir, true, 1), KM_OK);
-    char *first = read_in(s->dir, "report.html"), *data = read_in(s->dir, "plots/data/buddyinfo.dat");
+    char *first = read_in(s->dir, "report.html"),
+         *data = read_in(s->dir, "plots/data/buddyinfo.dat");
     assert_int_equal(km_report_redraw(s->dir, &err), KM_OK);
-    char *second = read_in(s->dir, "report.html"), *again = read_in(s->dir, "plots/data/buddyinfo.dat");
+    char *second = read_in(s->dir, "report.html"),
+         *again = read_in(s->dir, "plots/data/buddyinfo.dat");
     assert_string_equal(first, second);
     assert_string_equal(data, again);
     free(first);
@@ -188,9 +190,10 @@ static void nodes_are_series_of_their_own(void **state)
     assert_int_equal(km_report_finish(r, &sum, NULL, NULL), KM_OK);
     km_report_close(r);
     char *data = read_in(s->dir, "plots/data/buddyinfo.dat");
-    assert_string_equal(data, "# Normal\n0 7 0 0 0 0 0 0 0 0 0 0\n1 7 0 0 0 0 0 0 0 0 0 0\n"
-                              "2 7 0 0 0 0 0 0 0 0 0 0\n\n\n# Node1/Normal\n0 0 8 0 0 0 0 0 0 0 0 0\n"
-                              "1 0 8 0 0 0 0 0 0 0 0 0\n2 0 8 0 0 0 0 0 0 0 0 0\n");
+    assert_string_equal(data,
+                        "# Normal\n0 7 0 0 0 0 0 0 0 0 0 0\n1 7 0 0 0 0 0 0 0 0 0 0\n"
+                        "2 7 0 0 0 0 0 0 0 0 0 0\n\n\n# Node1/Normal\n0 0 8 0 0 0 0 0 0 0 0 0\n"
+                        "1 0 8 0 0 0 0 0 0 0 0 0\n2 0 8 0 0 0 0 0 0 0 0 0\n");
     free(data);
 }
 
@@ -228,8 +231,9 @@ static void html_escapes_everything(void **state)
     (void)state;
     km_html_text(f, "<a href=\"x\" onclick='y'>&amp;\x01\xff \xc3\xa9 \xed\xa0\x80 \xe2\x82\xac");
     fclose(f);
-    assert_string_equal(text, "&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;amp;\xEF\xBF\xBD\xEF\xBF\xBD "
-                              "\xc3\xa9 \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD \xe2\x82\xac");
+    assert_string_equal(
+        text, "&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;amp;\xEF\xBF\xBD\xEF\xBF\xBD "
+              "\xc3\xa9 \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD \xe2\x82\xac");
     free(text);
 }
 
@@ -238,9 +242,11 @@ static void html_escapes_everything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(everything_drawn),       T(inlined_ids_are_unique),     T(redraw_gives_the_same_page),
-        T(missing_gnuplot_is_no_failure), T(empty_run_has_no_plots), T(damaged_folders_are_errors),
-        T(html_escapes_everything), T(nodes_are_series_of_their_own), T(long_series_are_thinned),
+        T(everything_drawn),           T(inlined_ids_are_unique),
+        T(redraw_gives_the_same_page), T(missing_gnuplot_is_no_failure),
+        T(empty_run_has_no_plots),     T(damaged_folders_are_errors),
+        T(html_escapes_everything),    T(nodes_are_series_of_their_own),
+        T(long_series_are_thinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_report.c - files of a run: names, columns, skill, refusing and clearing a folder, interruption, full disk.
+ * test_report.c - files of a run: names, columns, skill, refusing and clearing a folder,
+ * interruption, full disk.
  */
 #include "report_support.h"
 
@@ -11,7 +12,8 @@
 #include <sys/stat.h>
 
 static const uint64_t REAL0[KM_NR_ORDERS] = {10, 4, 0, 0, 1}, REAL1[KM_NR_ORDERS] = {6, 4, 2, 0, 1},
-                      SIM1[KM_NR_ORDERS] = {6, 5, 2, 0, 1}, FLAT[KM_NR_ORDERS] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 3};
+                      SIM1[KM_NR_ORDERS] = {6, 5, 2, 0, 1},
+                      FLAT[KM_NR_ORDERS] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 3};
 
 static struct km_report *open_report(const char *dir, bool force)
 {
@@ -51,11 +53,13 @@ static void buddyinfo_and_truth_columns(void **state)
     km_report_buddyinfo(r, 12, 0, "Normal", REAL0);
     km_report_truth(r, 12, 0, "Normal", SIM1, REAL1);
     finish(r);
-    expect_text(s->dir, "buddyinfo.csv",
-                "time_ns,node,zone,order0,order1,order2,order3,order4,order5,order6,order7,order8,order9,"
-                "order10\n12,0,Normal,10,4,0,0,1,0,0,0,0,0,0\n");
+    expect_text(
+        s->dir, "buddyinfo.csv",
+        "time_ns,node,zone,order0,order1,order2,order3,order4,order5,order6,order7,order8,order9,"
+        "order10\n12,0,Normal,10,4,0,0,1,0,0,0,0,0,0\n");
     expect_text(s->dir, "truth.csv",
-                "time_ns,node,zone,order,sim,real\n12,0,Normal,0,6,6\n12,0,Normal,1,5,4\n12,0,Normal,2,2,2\n"
+                "time_ns,node,zone,order,sim,real\n12,0,Normal,0,6,6\n12,0,Normal,1,5,4\n12,0,"
+                "Normal,2,2,2\n"
                 "12,0,Normal,3,0,0\n12,0,Normal,4,1,1\n12,0,Normal,5,0,0\n12,0,Normal,6,0,0\n"
                 "12,0,Normal,7,0,0\n12,0,Normal,8,0,0\n12,0,Normal,9,0,0\n12,0,Normal,10,0,0\n");
 }
@@ -64,7 +68,10 @@ static void fragmentation_columns(void **state)
 {
     struct scratch *s = *state;
     struct km_report *r = open_report(s->dir, false);
-    struct km_frag_sample a = {.time_ns = 5, .zone = "DMA", .nr_free = {3, 2, 0, 1}, .internal_pct = -1,
+    struct km_frag_sample a = {.time_ns = 5,
+                               .zone = "DMA",
+                               .nr_free = {3, 2, 0, 1},
+                               .internal_pct = -1,
                                .mixed_pageblocks = -1};
     struct km_frag_sample b = a;
 
@@ -78,14 +85,17 @@ static void fragmentation_columns(void **state)
     assert_non_null(strstr(text, "time_ns,zone,free_pages,extfrag_index_o1,extfrag_index_o2,"));
     assert_non_null(strstr(text, ",extfrag_index_o10,unusable_index_o1,"));
     assert_non_null(strstr(text, ",unusable_index_o10,internal_pct,mixed_pageblocks\n"));
-    /* order 4: 678, 5: 1000-(1000+468)/6=756, 6: 1000-(1000+234)/6=795, 7: 814, 8: 824, 9: 829, 10: 831 */
-    assert_non_null(strstr(text, "5,DMA,15,-1.000,-1.000,-1.000,0.678,0.756,0.795,0.814,0.824,0.829,0.831,"
-                                 "0.200,0.466,0.466,1.000,1.000,1.000,1.000,1.000,1.000,1.000,,\n"));
+    /* order 4: 678, 5: 1000-(1000+468)/6=756, 6: 1000-(1000+234)/6=795, 7: 814, 8: 824, 9: 829, 10:
+     * 831 */
+    assert_non_null(
+        strstr(text, "5,DMA,15,-1.000,-1.000,-1.000,0.678,0.756,0.795,0.814,0.824,0.829,0.831,"
+                     "0.200,0.466,0.466,1.000,1.000,1.000,1.000,1.000,1.000,1.000,,\n"));
     assert_non_null(strstr(text, ",12.500,3\n"));
     free(text);
 }
 
-/* SIM1 is off by 1 block in the second of two samples, staying put would be off by 4+2 = 6: skill 5/6. */
+/* SIM1 is off by 1 block in the second of two samples, staying put would be off by 4+2 = 6: skill
+ * 5/6. */
 static void skill_of_a_changing_zone(void **state)
 {
     struct scratch *s = *state;
@@ -142,11 +152,13 @@ static void latency_per_cpu_and_together(void **state)
         km_report_latency(r, "kfree", 0, 7);
     }
     finish(r);
-    expect_text(s->dir, "latency.csv",
-                "api,cpu,count,mean,p50,p90,p99,p999,max\nkfree,0,100,7.000,7,7,7,7,7\n"
-                "kmalloc,0,100,50.500,50,90,99,100,100\nkmalloc,1,100,200.000,200,200,200,200,200\n");
+    expect_text(
+        s->dir, "latency.csv",
+        "api,cpu,count,mean,p50,p90,p99,p999,max\nkfree,0,100,7.000,7,7,7,7,7\n"
+        "kmalloc,0,100,50.500,50,90,99,100,100\nkmalloc,1,100,200.000,200,200,200,200,200\n");
     char *text = read_in(s->dir, "latency_hist.csv");
-    assert_non_null(strstr(text, "api,cpu,low_cycles,high_cycles,count\nkfree,0,7,7,100\nkmalloc,0,1,1,1\n"));
+    assert_non_null(
+        strstr(text, "api,cpu,low_cycles,high_cycles,count\nkfree,0,7,7,100\nkmalloc,0,1,1,1\n"));
     free(text);
     text = read_in(s->dir, "summary.json");
     json_t *root = json_loads(text, 0, NULL);
@@ -163,8 +175,12 @@ static void events_and_callsites(void **state)
     struct scratch *s = *state;
     struct km_report *r = open_report(s->dir, false);
     struct km_callsite_totals small = {.allocs = 4, .bytes_requested = 60, .bytes_allocated = 80},
-                              big = {.allocs = 1, .frees = 4, .frees_remote = 1, .bytes_requested = 4096,
-                                     .bytes_allocated = 4096, .cycles = 99};
+                              big = {.allocs = 1,
+                                     .frees = 4,
+                                     .frees_remote = 1,
+                                     .bytes_requested = 4096,
+                                     .bytes_allocated = 4096,
+                                     .cycles = 99};
 
     km_report_event(r, 9, 1, "extfrag", "order %d, \"Movable\"", 3);
     for (int i = 0; i < 3000; i++) { /* far past the first size of the table */
@@ -180,10 +196,11 @@ static void events_and_callsites(void **state)
     expect_text(s->dir, "events.csv",
                 "time_ns,cpu,kind,detail\n9,1,extfrag,\"order 3, \"\"Movable\"\"\"\n");
     char *text = read_in(s->dir, "callsites.csv");
-    assert_ptr_equal(strstr(text, "site,allocs,frees,frees_remote,pingpong_pct,bytes_requested,"
-                                  "bytes_allocated,fragmentation_pct,cycles\n"
-                                  "alloc_inode,1,4,1,25.000,4096,4096,0.000,99\n"
-                                  "\"a,b\",4,0,0,,60,80,25.000,0\nsite_0000,1,0,0,,0,0,,0\nsite_0001"),
+    assert_ptr_equal(strstr(text,
+                            "site,allocs,frees,frees_remote,pingpong_pct,bytes_requested,"
+                            "bytes_allocated,fragmentation_pct,cycles\n"
+                            "alloc_inode,1,4,1,25.000,4096,4096,0.000,99\n"
+                            "\"a,b\",4,0,0,,60,80,25.000,0\nsite_0000,1,0,0,,0,0,,0\nsite_0001"),
                      text);
     free(text);
 }
@@ -203,7 +220,12 @@ static void shared_lines(void **state)
     struct scratch *s = *state;
     struct km_report *r = open_report(s->dir, false);
     struct km_shared_line line[] = {
-        {.line_pa = 0x1000, .cpus_mask = 3, .readers = 5, .writers = 6, .hitm_remote = 2, .invalidations = 4,
+        {.line_pa = 0x1000,
+         .cpus_mask = 3,
+         .readers = 5,
+         .writers = 6,
+         .hitm_remote = 2,
+         .invalidations = 4,
          .cycles_lost = 800},
         {.line_pa = 0x123456780, .cpus_mask = 9, .overlapping_bytes = true, .cycles_lost = 10},
     };
@@ -336,15 +358,19 @@ static void summary_is_deterministic(void **state)
     for (int i = 0; i < 2; i++) {
         snprintf(dir[i], sizeof(dir[i]), "%s/%d", s->dir, i);
         struct km_report *r = open_report(dir[i], false);
-        struct km_run_summary sum = {.complete = true, .events = 10, .wall_s = 1.0 + i,
-                                     .skipped = {{"zero", 1}, {"alpha", 2}}, .nr_skipped = 2};
+        struct km_run_summary sum = {.complete = true,
+                                     .events = 10,
+                                     .wall_s = 1.0 + i,
+                                     .skipped = {{"zero", 1}, {"alpha", 2}},
+                                     .nr_skipped = 2};
 
         km_report_truth(r, 1, 0, "Normal", REAL0, REAL1);
         km_report_latency(r, "kfree", 0, 5);
         assert_int_equal(km_report_finish(r, &sum, NULL, NULL), KM_OK);
         km_report_close(r);
         char *json = read_in(dir[i], "summary.json");
-        json_t *root = json_loads(json, 0, NULL), *list = json_object_get(root, "nondeterministic"), *key;
+        json_t *root = json_loads(json, 0, NULL), *list = json_object_get(root, "nondeterministic"),
+               *key;
         size_t k;
 
         assert_true(json_array_size(list) == 6);
