@@ -19,7 +19,7 @@ do for [z = 0:n - 1] {
     set bmargin 1.5
     # blocks + 1, so that zero has a place on the logarithmic axis; the labels are the true counts
     set logscale y
-    set yrange [0.8:*]
+    set yrange [0.8:3<*]
     set format y "%g"
     set ytics ("0" 1, "1" 2, "2" 3, "5" 6, "10" 11, "20" 21, "50" 51, "100" 101, "200" 201, "500" 501, \
                "1k" 1001, "2k" 2001, "5k" 5001, "10k" 10001, "20k" 20001, "50k" 50001, "100k" 100001)

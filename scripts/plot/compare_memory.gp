@@ -7,7 +7,7 @@ runs = words(ARG5)
 H = n * 250.0 + 40 + runs * 22
 set terminal svg size 1000,H dynamic enhanced font FONT background "#ffffff"
 set output ARG2
-set multiplot layout n,2 margins 0.08,0.98,(66 / H),(1 - (30.0 + 22 * runs) / H) spacing 0.09,(75 / H)
+set multiplot layout n,2 margins 0.09,0.98,(66 / H),(1 - (30.0 + 22 * runs) / H) spacing 0.09,(75 / H)
 do for [z = 0:n - 1] {
     set xlabel (z == n - 1 ? "time since the first sample (s)" : "")
     set title word(ARG4, z + 1) noenhanced font ",15" offset 0,-0.5

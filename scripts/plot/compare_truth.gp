@@ -8,7 +8,7 @@ H = n * 230.0 + 40 + runs * 22
 set terminal svg size 1000,H dynamic enhanced font FONT background "#ffffff"
 set output ARG2
 set rmargin 3
-set multiplot layout n,1 margins 0.08,0.98,(66 / H),(1 - (30.0 + 22 * runs) / H) spacing 0.1,(75 / H)
+set multiplot layout n,1 margins 0.09,0.98,(66 / H),(1 - (30.0 + 22 * runs) / H) spacing 0.1,(75 / H)
 set ylabel "blocks wrong"
 set yrange [0:*]
 do for [z = 0:n - 1] {

@@ -10,7 +10,7 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
     struct km_series_set set = {.width = KM_BUDDYINFO_WIDTH};
     int ret = km_read_buddyinfo(&set, dir, err);
 
-    if (ret == KM_OK && set.nr) {
+    if (ret == KM_OK && km_series_span(&set)) {
         km_series_write(&set, out);
         km_series_keys(&set, args->arg[0], sizeof(args->arg[0]));
         ret = 1;
@@ -27,6 +27,6 @@ const struct km_plot km_plot_buddyinfo = {
             "block they belong to: dark means large blocks (order 10 is 4 MiB), light means single "
             "pages. Memory that "
             "turns from dark to light without the total shrinking is becoming fragmented.",
-    .none = "No buddyinfo samples were taken.",
+    .none = "There are fewer than two samples, nothing to show over time.",
     .data = data,
 };

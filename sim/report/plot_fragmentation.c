@@ -10,7 +10,7 @@ static int data(const char *dir, FILE *out, struct km_plot_args *args, struct km
     struct km_series_set set = {.width = KM_FRAG_WIDTH};
     int ret = km_read_fragmentation(&set, dir, err);
 
-    if (ret == KM_OK && set.nr) {
+    if (ret == KM_OK && km_series_span(&set)) {
         km_series_write(&set, out);
         km_series_keys(&set, args->arg[0], sizeof(args->arg[0]));
         ret = 1;
@@ -27,6 +27,6 @@ const struct km_plot km_plot_fragmentation = {
             "order (0 none, 1 all of it). Dashed lines, extfrag index: shown only while a request "
             "of that order would "
             "fail, near 0 because memory is short, near 1 because it is in pieces.",
-    .none = "No fragmentation samples were taken.",
+    .none = "There are fewer than two samples, nothing to show over time.",
     .data = data,
 };

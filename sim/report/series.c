@@ -48,6 +48,14 @@ bool km_series_add(struct km_series_set *set, const char *key, const double *row
     return true;
 }
 
+bool km_series_span(const struct km_series_set *set)
+{
+    for (unsigned i = 0; i < set->nr; i++)
+        if (set->series[i].nr > 1)
+            return true;
+    return false;
+}
+
 void km_series_write(const struct km_series_set *set, FILE *f)
 {
     for (unsigned i = 0; i < set->nr; i++) {

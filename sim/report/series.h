@@ -31,6 +31,8 @@ struct km_series_set {
 
 /* false: host memory exhausted or too many series */
 bool km_series_add(struct km_series_set *set, const char *key, const double *row);
+/* Does any series have two points, so that there is a line to draw? */
+bool km_series_span(const struct km_series_set *set);
 /* gnuplot blocks: "# key", rows, two blank lines. */
 void km_series_write(const struct km_series_set *set, FILE *f);
 /* Keys joined by blanks (blanks inside become _). */
