@@ -6,7 +6,7 @@ n = words(ARG4)
 set terminal svg size 1000,420 dynamic enhanced font FONT background "#ffffff"
 set output ARG2
 set rmargin 26
-set key outside right top vertical reverse Left samplen 2 spacing 1.2 width -6 noenhanced
+set key outside right top vertical reverse Left samplen 2 spacing 1.2 width 0 noenhanced
 set logscale x
 set format x "%.0s%c"
 set format y "%.1f"

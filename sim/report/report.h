@@ -69,6 +69,8 @@ void km_report_proc(struct km_report *r, bool at_start, const char *name, const 
 /* Agreement counters and rates that only the workload knows. Unused members stay 0. */
 struct km_run_summary {
     bool complete;
+    unsigned cpus;           /* as run; 0: what the configuration says */
+    uint64_t ram_bytes;      /* as run; 0: what the configuration says */
     uint64_t events;         /* trace events read                    */
     uint64_t events_applied; /* that drove the model                 */
     struct {

@@ -416,7 +416,7 @@ static void write_counters(FILE *f, const json_t *s, const char *key, const char
 }
 
 static void write_flat(FILE *f, const json_t *s, const char *key, const char *title,
-                       const char *note)
+                       const char *note, bool nonzero_only)
 {
     json_t *group = json_object_get(s, key), *v;
     const char *name;
@@ -427,6 +427,8 @@ static void write_flat(FILE *f, const json_t *s, const char *key, const char *ti
     fputs("<div class=\"scroll\"><table><tbody>\n", f);
     json_object_foreach(group, name, v)
     {
+        if (nonzero_only && json_number_value(v) == 0)
+            continue;
         fputs("<tr>", f);
         cell_text(f, name);
         cell_number(f, v);
@@ -570,8 +572,8 @@ static void write_body(FILE *f, const struct km_outdir *d, const json_t *s)
     write_counters(f, s, "cache", "Caches");
     write_counters(f, s, "tlb", "TLBs");
     write_flat(f, s, "bus", "Front-side bus",
-               "Sums over all CPUs, in core cycles where the name says cycles.");
-    write_flat(f, s, "dram", "DRAM", "Latencies and end in DRAM clocks.");
+               "Sums over all CPUs, in core cycles where the name says cycles.", false);
+    write_flat(f, s, "dram", "DRAM", "Latencies and end in DRAM clocks.", false);
 }
 
 int km_report_html_write(struct km_outdir *d, const json_t *summary)
@@ -586,7 +588,8 @@ int km_report_html_write(struct km_outdir *d, const json_t *summary)
     int ret = write_events(o.f, d, &err);
     if (!ret)
         ret = write_callsites(o.f, d, &err);
-    write_flat(o.f, summary, "events_skipped", "Trace events that did not drive the model", NULL);
+    write_flat(o.f, summary, "events_skipped", "Trace events that did not drive the model", NULL,
+               true);
     fputs("<footer><p>Every number of this page is in <code>summary.json</code> or a CSV file "
           "beside it; "
           "<code>config.resolved.yaml</code> repeats the run; <code>proc/</code> holds the final "

@@ -25,13 +25,13 @@ static void set_text(json_t *o, const char *key, const char *text)
     json_object_set_new(o, key, s ? s : json_string("(not valid UTF-8)"));
 }
 
-static json_t *setup_json(const struct km_config *cfg)
+static json_t *setup_json(const struct km_config *cfg, const struct km_run_summary *sum)
 {
     json_t *o = json_object();
 
     set_text(o, "machine", cfg->machine.name);
-    set_u64(o, "cpus", cfg->machine.cpus);
-    set_u64(o, "ram_bytes", cfg->machine.ram_bytes);
+    set_u64(o, "cpus", sum->cpus ? sum->cpus : cfg->machine.cpus);
+    set_u64(o, "ram_bytes", sum->ram_bytes ? sum->ram_bytes : cfg->machine.ram_bytes);
     set_u64(o, "clock_hz", cfg->machine.clock_hz);
     set_text(o, "personality", km_config_word("os.personality", (int)cfg->os.personality));
     set_text(o, "slab", km_config_word("os.slab", (int)cfg->os.slab));
@@ -105,7 +105,7 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     set_text(root, "config", r->cfg.name);
     set_u64(root, "seed", r->cfg.seed);
     json_object_set_new(root, "complete", json_boolean(sum->complete));
-    json_object_set_new(root, "setup", setup_json(&r->cfg));
+    json_object_set_new(root, "setup", setup_json(&r->cfg, sum));
     json_object_set_new(root, "trace", trace_json(sum));
     set_u64(root, "events", sum->events);
     set_u64(root, "events_applied", sum->events_applied);
