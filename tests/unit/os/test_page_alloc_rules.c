@@ -143,6 +143,26 @@ static void test_boot_high_memory_descends(void **state)
     guest_check(g);
 }
 
+/* Rule: a pageblock is MOVABLE only if its first page is RAM; later RAM in it does not count.
+ *
+ *   0x1200 ....... 0x13f0 | hole | 0x1410 ....... 0x1600
+ *   MOVABLE               |   UNMOVABLE (0x1400)  | MOVABLE
+ */
+static void test_boot_hole_at_pageblock_start(void **state)
+{
+    static const struct km_pfn_range ram[] = {{1, 0x9f}, {0x100, 0x13f0}, {0x1410, GUEST_MAX_PFN}};
+    struct small_guest *g = *state;
+    const struct km_os_params params = g->os.p;
+
+    km_boot_zones(&g->os, &g->cpu[0], &params, ram, KM_ARRAY_LEN(ram));
+    km_boot_mem_map(&g->os, &g->cpu[0], (km_paddr)GUEST_MEMMAP_PFN << KM_PAGE_SHIFT, ram,
+                    KM_ARRAY_LEN(ram));
+    assert_int_equal(type_of(g, NORMAL, 0x1200), M);
+    assert_int_equal(type_of(g, NORMAL, 0x1410), U);
+    assert_int_equal(type_of(g, NORMAL, 0x1600), M);
+    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_PRESENT), GUEST_LOW_PFN - 0x1000 - 0x20);
+}
+
 /* ---- placement ---- */
 
 /* Rule: a freed block goes to the head, but to the tail if its parent's buddy is free (it will
@@ -660,6 +680,12 @@ static void test_fallback_straddling_pageblock(void **state)
     assert_int_equal(take(g, HIGH, 0, R), 0x2fff);
     assert_int_equal(type_of(g, HIGH, 0x2fff), U);
     assert_int_equal(type_of(g, NORMAL, 0x2ffd), M); /* the other half is another zone's business */
+
+    /* pages below the border count as occupied by what is not movable: 1 free + 511 alike */
+    set_type(g, HIGH, 0x2fff, M);
+    give(g, HIGH, 0x2fff, 0, M);
+    assert_int_equal(take(g, HIGH, 0, U), 0x2fff);
+    assert_int_equal(type_of(g, HIGH, 0x2fff), U);
     guest_check(g);
 }
 
@@ -679,6 +705,39 @@ static void test_fallback_fails(void **state)
     assert_int_equal(take(g, NORMAL, 3, U), KM_PFN_NONE); /* too small */
     assert_int_equal(take(g, NORMAL, 2, U), 0x1600);
     guest_check(g);
+}
+
+/* Rule: an atomic request of several pages that needed the reserve sets its pageblock aside, with
+ * all that is free in it, until 1 % of the zone plus one pageblock are reserved (here 80 + 512: two
+ * pageblocks). Such a request looks there first; others never do.
+ *
+ *   pageblocks   |aA        |bB        |cC        |         two free blocks of order 4 in each
+ *   taken in order a A b B c, reserved after each 1 1 2 2 2 pageblocks
+ */
+static void test_highatomic_reserve(void **state)
+{
+    static const km_pfn want[] = {0x1400, 0x1420, 0x1600, 0x1620, 0x1800, 0x1820};
+    struct small_guest *g = *state;
+
+    empty_zone(g, DMA);
+    empty_zone(g, NORMAL);
+    for (unsigned i = 0; i < KM_ARRAY_LEN(want); i++) {
+        set_type(g, NORMAL, want[i], U);
+        km_buddy_free(&g->os, &g->cpu[0], NORMAL, want[i], 4, U, true);
+    }
+    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 0, 10000, 10000); /* LOW refuses all */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(km_alloc_pages(&g->os, &g->cpu[0], KM_GFP_ATOMIC, 4), want[i]);
+        assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_NR_HIGHATOMIC), i < 2 ? 512 : 1024);
+        assert_int_equal(type_of(g, NORMAL, want[i]), i < 4 ? HA : U);
+        if (i == 0)
+            EXPECT_FREE_LIST(g, NORMAL, 4, HA, 0x1420);
+        if (i == 2)
+            assert_int_equal(take_own(g, NORMAL, 4, U), 0x1800); /* 0x1620 is not for everyone */
+        if (i == 2)
+            give(g, NORMAL, 0x1800, 4, U);
+        guest_check(g);
+    }
 }
 
 /* ---- watermarks ---- */
@@ -795,6 +854,24 @@ static void test_mobility_grouping_needs_memory(void **state)
     assert_int_equal(g->tp[g->nr_tp - 2].migratetype, U); /* the carve-out */
 }
 
+/* Rule: a per-CPU list may hold the LOW mark's share of one CPU, but at least four batches. */
+static void test_pcp_limits_of_many_cpus(void **state)
+{
+    static const struct {
+        unsigned cpus;
+        uint32_t high;
+    } want[] = {{1, 856}, {2, 428}, {6, 142}, {7, 124}, {8, 124}};
+    struct small_guest *g = *state;
+
+    guest_set_zone_word(g, NORMAL, KM_ZONE_MANAGED, 121210);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 685, 856, 1027);
+    for (size_t i = 0; i < KM_ARRAY_LEN(want); i++) {
+        km_pcp_setup(&g->os, &g->cpu[0], want[i].cpus);
+        assert_int_equal(guest_pcp_word(g, NORMAL, 0, KM_PCP_HIGH), want[i].high);
+        assert_int_equal(guest_pcp_word(g, NORMAL, 0, KM_PCP_BATCH), 31);
+    }
+}
+
 struct machine {
     const char *what;
     uint32_t managed[3]; /* at the moment the kernel computed its marks */
@@ -865,6 +942,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_boot_low_memory_ascends),
         T(test_boot_high_memory_descends),
+        T(test_boot_hole_at_pageblock_start),
         T(test_head_or_tail),
         T(test_tail_rule_ends_at_order_9),
         T(test_merging),
@@ -886,9 +964,11 @@ int main(void)
         T(test_fallback_boosts_watermark),
         T(test_fallback_straddling_pageblock),
         T(test_fallback_fails),
+        T(test_highatomic_reserve),
         T(test_watermark_arithmetic),
         T(test_watermark_needs_block),
         T(test_atomic_page_ignores_boost),
+        T(test_pcp_limits_of_many_cpus),
         T(test_mobility_grouping_needs_memory),
         T(test_watermarks_of_real_machines),
     };
