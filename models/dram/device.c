@@ -14,7 +14,7 @@ const char *km_dram_check(const struct km_dram_geom *g)
     struct km_dram_map map;
 
     if (!km_is_pow2(g->ranks) || g->ranks > KM_DRAM_MAX_RANKS)
-        return "ranks must be 1, 2 or 4";
+        return "ranks must be 1, 2, 4 or 8";
     if (!km_is_pow2(g->banks) || g->banks > KM_DRAM_MAX_BANKS)
         return "banks must be 1, 2, 4, 8 or 16";
     if (!km_is_pow2(g->rows) || !km_is_pow2(g->columns) || !km_is_pow2(g->bus_bytes))

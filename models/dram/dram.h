@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * dram.h - SDRAM devices: which command is legal when, and what it changes.
  *
- * Models:      one channel of up to 4 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the timing
+ * Models:      one channel of up to 8 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the timing
  *              rules of SDR/DDR/DDR2/DDR3 devices as a table (timing.c).
  * Not modelled: auto-precharge, power-down, calibration, ECC, data.
  * Time:        DRAM clocks, always an argument. The device holds no clock: km_dram_earliest() says from
@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define KM_DRAM_MAX_RANKS 4u
+#define KM_DRAM_MAX_RANKS 8u
 #define KM_DRAM_MAX_BANKS 16u
 #define KM_DRAM_NO_ROW UINT32_MAX
 
