@@ -272,3 +272,29 @@ enum km_mesi km_hier_snoop(struct km_hier *h, uint64_t line, bool invalidate, ui
     }
     return best;
 }
+
+static uint64_t flush_level(struct km_hier *h, struct km_cache *c, unsigned below)
+{
+    struct km_hier_out out;
+    uint64_t lines = 0;
+
+    for (uint32_t idx = 0; idx < c->sets * c->ways; idx++) {
+        if (c->state[idx] != KM_MESI_M)
+            continue;
+        out.nr_wb = 0;
+        c->n.writebacks++;
+        c->state[idx] = KM_MESI_E;
+        write_down(h, below, c->line[idx], &out);
+        lines += out.nr_wb;
+    }
+    return lines;
+}
+
+uint64_t km_hier_flush(struct km_hier *h)
+{
+    uint64_t lines = flush_level(h, &h->l1d, 0);
+
+    for (unsigned k = 0; k < h->nr_outer; k++)
+        lines += flush_level(h, &h->outer[k], k + 1);
+    return lines;
+}

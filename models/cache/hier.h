@@ -58,6 +58,9 @@ void km_hier_fill(struct km_hier *h, uint64_t line, enum km_access kind, enum km
  * *l1d_idx is where L1D held it, or KM_CACHE_NONE. */
 enum km_mesi km_hier_snoop(struct km_hier *h, uint64_t line, bool invalidate, uint32_t *l1d_idx,
                            uint32_t *l1i_idx);
+/* Writes every dirty line back, level by level from L1 outwards, as at the end of a trace; the lines stay,
+ * clean. Returns how many lines went to memory. */
+uint64_t km_hier_flush(struct km_hier *h);
 /* Strongest state over all levels; changes nothing. */
 enum km_mesi km_hier_peek(const struct km_hier *h, uint64_t line);
 

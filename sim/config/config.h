@@ -112,6 +112,7 @@ struct km_workload_config {
     /* pointer-chase */
     uint64_t chase_max_bytes;
     uint32_t chase_stride_bytes;
+    bool split_lines; /* memref: a reference across a line border counts once per line */
 };
 
 struct km_replay_config {

@@ -295,6 +295,8 @@ static const struct km_field workload_fields[] = {
      .max = 1 * GIB, .def = "8MiB", .help = "pointer-chase: largest buffer"},
     {.key = "chase_stride", .type = KM_FIELD_SIZE, AT(WORKLOAD, chase_stride_bytes), .min = 4,
      .max = 1 * MIB, .def = "64B", .help = "pointer-chase: distance of elements"},
+    {.key = "split_lines", .type = KM_FIELD_BOOL, AT(WORKLOAD, split_lines), .def = "false",
+     .help = "memref: a reference that crosses a line border counts once per line; else its first byte counts"},
 };
 
 static const struct km_field replay_fields[] = {

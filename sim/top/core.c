@@ -5,6 +5,7 @@
 
 #include "models/base/bits.h"
 #include "models/base/x86_paging.h"
+#include "sim/config/hw_geom.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,45 +13,6 @@
 static int refuse(struct km_err *err, const char *what, const char *why)
 {
     return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.%s: %s", what, why);
-}
-
-static struct km_cache_geom cache_geom(const struct km_cache_config *c, uint64_t seed)
-{
-    return (struct km_cache_geom){
-        .size_bytes = c->size_bytes,
-        .ways = c->ways,
-        .line_bytes = c->line_bytes,
-        .repl = km_repl_table[c->replacement],
-        .write_through = c->write == KM_WRITE_THROUGH,
-        .no_write_allocate = !c->allocate,
-        .seed = seed,
-    };
-}
-
-static struct km_tlb_geom tlb_geom(const struct km_tlb_config *t)
-{
-    return (struct km_tlb_geom){t->entries_4k, t->ways_4k, t->entries_large, t->ways_large};
-}
-
-static struct km_bus_geom bus_geom(const struct km_bus_config *b)
-{
-    return (struct km_bus_geom){b->width_bytes, b->transfers_per_clock, b->arbitration_clocks,
-                                b->snoop_clocks};
-}
-
-static struct km_dram_geom dram_geom(const struct km_dram_config *d)
-{
-    struct km_dram_geom g = {
-        .ranks = d->ranks, .banks = d->banks, .rows = d->rows, .columns = d->columns,
-        .bus_bytes = d->bus_bytes, .burst = d->burst, .data_rate = d->data_rate ? d->data_rate : 2,
-        .ncl = d->ncl, .ncwl = d->ncwl, .nrcd = d->nrcd, .nrp = d->nrp, .nras = d->nras,
-        .nrc = d->nrc, .nrrd = d->nrrd, .nfaw = d->nfaw, .nwr = d->nwr, .nwtr = d->nwtr,
-        .nrtp = d->nrtp, .nccd = d->nccd, .nrtrs = d->nrtrs, .nrfc = d->nrfc, .nrefi = d->nrefi,
-    };
-
-    memcpy(g.mapping, d->mapping, sizeof(g.mapping));
-    g.mapping[sizeof(g.mapping) - 1] = 0;
-    return g;
 }
 
 static bool is_shared(const struct km_machine_config *m, const struct km_cache_config *c)
@@ -68,7 +30,7 @@ static int check_caches(const struct km_machine_config *m, struct km_err *err)
     if (!m->l1d.size_bytes)
         return refuse(err, "l1d", "a timed machine needs a first-level data cache");
     for (size_t i = 0; i < KM_ARRAY_LEN(level); i++) {
-        struct km_cache_geom g = cache_geom(level[i].c, 0);
+        struct km_cache_geom g = km_cache_geom_of(level[i].c, 0);
         const char *why = km_cache_check(&g);
 
         if (why)
@@ -87,8 +49,8 @@ static int check(const struct km_machine_config *m, struct km_err *err)
 {
     const struct km_tlb_config *tlb[] = {&m->dtlb, &m->itlb, &m->stlb};
     static const char *const tlb_name[] = {"dtlb", "itlb", "stlb"};
-    struct km_bus_geom bus = bus_geom(&m->bus);
-    struct km_dram_geom dram = dram_geom(&m->dram);
+    struct km_bus_geom bus = km_bus_geom_of(&m->bus);
+    struct km_dram_geom dram = km_dram_geom_of(&m->dram);
     const char *why;
 
     if (!m->cpus || m->cpus > KM_MAX_CPUS)
@@ -100,7 +62,7 @@ static int check(const struct km_machine_config *m, struct km_err *err)
     if (m->clock_hz > 20000000000ull)
         return refuse(err, "clock", "must be at most 20 GHz");
     for (size_t i = 0; i < KM_ARRAY_LEN(tlb); i++) {
-        struct km_tlb_geom g = tlb_geom(tlb[i]);
+        struct km_tlb_geom g = km_tlb_geom_of(tlb[i]);
 
         why = km_tlb_check(&g);
         if (why)
@@ -120,10 +82,10 @@ static size_t lay_out_node(struct km_node *n, const struct km_machine_config *m,
                            uint8_t *base)
 {
     unsigned large = km_large_shift(m->paging == KM_PAGING_PAE);
-    struct km_cache_geom l1i = cache_geom(&m->l1i, seed + 1), l1d = cache_geom(&m->l1d, seed + 2);
-    struct km_cache_geom outer[] = {cache_geom(&m->l2, seed + 3), cache_geom(&m->l3, seed + 4)};
+    struct km_cache_geom l1i = km_cache_geom_of(&m->l1i, seed + 1), l1d = km_cache_geom_of(&m->l1d, seed + 2);
+    struct km_cache_geom outer[] = {km_cache_geom_of(&m->l2, seed + 3), km_cache_geom_of(&m->l3, seed + 4)};
     const struct km_cache_config *outer_cfg[] = {&m->l2, &m->l3};
-    struct km_tlb_geom tg[] = {tlb_geom(&m->dtlb), tlb_geom(&m->itlb), tlb_geom(&m->stlb)};
+    struct km_tlb_geom tg[] = {km_tlb_geom_of(&m->dtlb), km_tlb_geom_of(&m->itlb), km_tlb_geom_of(&m->stlb)};
     struct km_tlb *tlb[] = {&n->dtlb, &n->itlb, &n->stlb};
     size_t at = 0, lines;
     unsigned k = 0;
@@ -226,7 +188,7 @@ static int create_shared(struct km_core *core, const struct km_machine_config *m
 
     if (!c)
         return KM_OK;
-    struct km_cache_geom g = cache_geom(c, seed + 5);
+    struct km_cache_geom g = km_cache_geom_of(c, seed + 5);
 
     core->shared_mem = malloc(km_cache_bytes(&g));
     if (!core->shared_mem)
@@ -269,8 +231,8 @@ int km_core_create(struct km_core **out, const struct km_config *cfg, const stru
     if (rc)
         return rc;
     struct km_core *core = calloc(1, sizeof(*core));
-    struct km_bus_geom bus = bus_geom(&m->bus);
-    struct km_dram_geom dram = dram_geom(&m->dram);
+    struct km_bus_geom bus = km_bus_geom_of(&m->bus);
+    struct km_dram_geom dram = km_dram_geom_of(&m->dram);
 
     if (!core)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory for the machine");
