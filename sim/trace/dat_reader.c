@@ -4,6 +4,7 @@
  * The per-CPU streams of all buffers are merged by time stamp; at equal stamps the lower CPU comes first, as in
  * `trace-cmd report`. A gzipped trace.dat is unpacked to an unlinked temporary file ($TMPDIR or /tmp), since
  * the library needs random access. The library's own messages are switched off: ours is the only one.
+ * Runs in a process of its own, see dat_process.c.
  */
 #include "sim/trace/dat_check.h"
 #include "sim/trace/dat_decode.h"
@@ -288,7 +289,7 @@ static int next_dat(struct km_trace *trace, struct km_event *ev, struct km_err *
     }
 }
 
-const struct km_reader_ops km_reader_tracedat = {
+const struct km_reader_ops km_dat_inner = {
     .format = {"tracedat", "trace-cmd's trace.dat, version 6 and 7, also compressed or gzipped"},
     .probe = probe,
     .open = open_dat,

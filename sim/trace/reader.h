@@ -40,6 +40,7 @@ struct km_trace {
 };
 
 extern const struct km_reader_ops km_reader_ftrace, km_reader_tracecmd, km_reader_tracedat;
+extern const struct km_reader_ops km_dat_inner; /* km_reader_tracedat without the process around it */
 
 /* Looks at the pointer of an allocation: keeps info.hashed_pointers up to date. */
 void km_trace_judge_pointer(struct km_trace *trace, uint64_t ptr);

@@ -356,6 +356,42 @@ static void cut_trace_dat(void **state)
     cut_binary(EXCERPTS "record-v6.dat.gz", true);
 }
 
+/* Bytes of the descriptions and of the data turned over: an error or events, never a crash. */
+static void garbled_trace_dat(void **state)
+{
+    size_t len;
+    char *data = slurp(EXCERPTS "record-v7-zstd.dat", &len);
+    uint32_t random = 1;
+    unsigned refused = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        char *copy = malloc(len);
+        struct km_trace *trace;
+        struct km_err err = {0};
+        uint64_t events;
+        int rc;
+
+        memcpy(copy, data, len);
+        for (unsigned i = 0; i <= round % 8; i++) {
+            random = random * 1664525u + 1013904223u;
+            copy[40 + (random >> 8) % (len - 40)] ^= (char)(1u << (random >> 29));
+        }
+        rc = km_trace_open(&trace, write_file("garbled.dat", copy, len), &err);
+        if (rc == KM_OK) {
+            rc = drain(trace, &events, &err);
+            km_trace_close(trace);
+        }
+        if (rc < 0) {
+            assert_non_null(strstr(err.msg, "trace.dat"));
+            refused++;
+        }
+        free(copy);
+    }
+    assert_true(refused > 0);
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +412,7 @@ int main(void)
         cmocka_unit_test(huge_lines_are_skipped),
         cmocka_unit_test(line_ends_of_other_systems),
         cmocka_unit_test(cut_trace_dat),
+        cmocka_unit_test(garbled_trace_dat),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
