@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * cmd_trace.c - kmemsim trace info|check|convert PATH [-o OUT].
  *
- * check: exit code 1 if the trace cannot be replayed (damaged, no kmem events, mostly unreadable); what only
- * limits a replay (lost events, hashed pointers, a 64-bit kernel) is named and exits 0.
- * convert: any format to trace-cmd report text; OUT ending in .gz is compressed, without OUT it goes to stdout.
- * A damaged trace is converted up to the damage.
+ * check: exit code 1 if the trace cannot be replayed (damaged, no kmem events, mostly unreadable);
+ * what only limits a replay (lost events, hashed pointers, a 64-bit kernel) is named and exits 0.
+ * convert: any format to trace-cmd report text; OUT ending in .gz is compressed, without OUT it
+ * goes to stdout. A damaged trace is converted up to the damage.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -85,7 +85,8 @@ static void print_head(const struct reading *r)
     if (cpus)
         printf("cpus            %u\n", cpus);
     if (info->long_bits)
-        printf("pointers        %u bit%s\n", info->long_bits, info->hashed_pointers ? ", hashed" : "");
+        printf("pointers        %u bit%s\n", info->long_bits,
+               info->hashed_pointers ? ", hashed" : "");
     if (r->bundle && r->bundle->ram_bytes)
         printf("ram             %llu MiB\n", (unsigned long long)r->bundle->ram_bytes >> 20);
     if (r->bundle)
@@ -133,16 +134,19 @@ static void warn_limits(const struct reading *r)
     const struct km_trace_info *info = km_trace_info(r->trace);
 
     if (info->lost_marks)
-        km_warn("%s: the tracer lost events in %llu places: a replay drifts from there on", info->path,
-                (unsigned long long)info->lost_marks);
+        km_warn("%s: the tracer lost events in %llu places: a replay drifts from there on",
+                info->path, (unsigned long long)info->lost_marks);
     if (info->hashed_pointers)
-        km_warn("%s: pointers are hashed (kernel option no_hash_pointers, or trace.dat, avoids it): "
-                "objects can be told apart but not placed",
-                info->path);
+        km_warn(
+            "%s: pointers are hashed (kernel option no_hash_pointers, or trace.dat, avoids it): "
+            "objects can be told apart but not placed",
+            info->path);
     if (info->long_bits == 64)
-        km_warn("%s: trace of a 64-bit kernel: addresses do not fit the simulated machine", info->path);
+        km_warn("%s: trace of a 64-bit kernel: addresses do not fit the simulated machine",
+                info->path);
     if (info->unparsed_lines)
-        km_warn("%s: %llu lines are no events", info->path, (unsigned long long)info->unparsed_lines);
+        km_warn("%s: %llu lines are no events", info->path,
+                (unsigned long long)info->unparsed_lines);
 }
 
 /* What makes a trace useless for a replay; NULL if nothing does. */
@@ -179,7 +183,8 @@ static int trace_check(const char *path)
     why = unusable_because(&r);
     printf("verdict         %s\n", why ? "not usable" : "usable");
     if (why && r.rc == 0)
-        fprintf(stderr, "kmemsim: %s: not usable for a replay: %s\n", km_trace_info(r.trace)->path, why);
+        fprintf(stderr, "kmemsim: %s: not usable for a replay: %s\n", km_trace_info(r.trace)->path,
+                why);
     release(&r);
     return why ? KM_EXIT_FAILED : KM_EXIT_OK;
 }
@@ -254,7 +259,8 @@ static int copy_events(struct km_trace *trace, struct sink *sink, bool *written,
     if (!line)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory to convert");
     if (km_trace_info(trace)->cpus)
-        *written = sink_write(sink, line, (size_t)sprintf(line, "cpus=%u\n", km_trace_info(trace)->cpus));
+        *written =
+            sink_write(sink, line, (size_t)sprintf(line, "cpus=%u\n", km_trace_info(trace)->cpus));
     while (*written && (rc = km_trace_next(trace, &ev, err)) > 0) {
         size_t len = km_trace_format_event(trace, &ev, line, KM_TRACE_LINE_MAX - 1);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * bundle.c - what a capture folder says about the machine it was made on. See bundle.h.
  *
- * A folder needs only a trace; every other file adds what it can. Facts of start/ win over early/ and end/;
- * the boot messages are taken from start/ if they are there, else from end/ (boot captures).
- * A capture begins at boot if there is no /proc snapshot of its beginning but a memblock log.
+ * A folder needs only a trace; every other file adds what it can. Facts of start/ win over early/
+ * and end/; the boot messages are taken from start/ if they are there, else from end/ (boot
+ * captures). A capture begins at boot if there is no /proc snapshot of its beginning but a memblock
+ * log.
  */
 #include "sim/trace/bundle.h"
 #include "sim/trace/bundle_file.h"
@@ -75,7 +76,8 @@ static int cpuinfo_line(void *ctx, const char *file, int line, const char *text,
     return KM_OK;
 }
 
-/* "/proc/sys/vm/min_free_kbytes:2828", "min_free_kbytes 2828" and "vm.min_free_kbytes = 2828" are accepted. */
+/* "/proc/sys/vm/min_free_kbytes:2828", "min_free_kbytes 2828" and "vm.min_free_kbytes = 2828" are
+ * accepted. */
 static int sys_vm_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
 {
     struct km_bundle *b = ctx;
@@ -145,7 +147,8 @@ static int from_any(struct km_bundle *b, const char *name, km_bundle_line_fn *fn
     return KM_OK;
 }
 
-static int read_sub(struct km_bundle *b, struct km_proc_state *state, const char *name, struct km_err *err)
+static int read_sub(struct km_bundle *b, struct km_proc_state *state, const char *name,
+                    struct km_err *err)
 {
     char path[sizeof(b->dir) + 16];
 
@@ -235,8 +238,9 @@ int km_bundle_read(struct km_bundle *out, const char *dir, struct km_err *err)
         return km_fail(err, KM_E_INPUT, dir, 0, 0, "not a folder");
     memcpy(out->dir, dir, len);
     if (!km_bundle_trace_path(out->dir, out->trace_path, sizeof(out->trace_path)))
-        return km_fail(err, KM_E_INPUT, dir, 0, 0,
-                       "the folder holds no trace (trace.txt, trace.txt.gz, trace.dat or trace.dat.gz)");
+        return km_fail(
+            err, KM_E_INPUT, dir, 0, 0,
+            "the folder holds no trace (trace.txt, trace.txt.gz, trace.dat or trace.dat.gz)");
     rc = read_bundle(out, err);
     if (rc != KM_OK)
         km_bundle_release(out);

@@ -5,8 +5,9 @@
  *   memblock_reserve: [0x00000000000f5b90-0x00000000000f5b9f] smp_scan_config+0xae/0x106
  *    reserved[0x2]	[0x0000000001000000-0x0000000001f23fff], 0x... bytes flags: 0x0
  *   Memory: 1014868K/1048032K available (...)
- * Ends are inclusive in the text and exclusive in our structs. Damaged message lines (a log that was cut or
- * overwritten) are skipped: the ring buffer of a real kernel may begin in the middle of a line.
+ * Ends are inclusive in the text and exclusive in our structs. Damaged message lines (a log that
+ * was cut or overwritten) are skipped: the ring buffer of a real kernel may begin in the middle of
+ * a line.
  */
 #include "sim/trace/bundle_file.h"
 #include "sim/trace/scan.h"

@@ -21,8 +21,8 @@ static bool find_file(const char *dir, const char *name, char *path, size_t size
     return false;
 }
 
-int km_bundle_lines(const char *dir, const char *name, km_bundle_line_fn *fn, void *ctx, bool *found,
-                    struct km_err *err)
+int km_bundle_lines(const char *dir, const char *name, km_bundle_line_fn *fn, void *ctx,
+                    bool *found, struct km_err *err)
 {
     struct km_input *in;
     struct km_line line;

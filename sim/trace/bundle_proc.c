@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * bundle_proc.c - zoneinfo, buddyinfo, pagetypeinfo, kpageflags and kpagecount of one /proc snapshot.
+ * bundle_proc.c - zoneinfo, buddyinfo, pagetypeinfo, kpageflags and kpagecount of one /proc
+ * snapshot.
  *
- * Formats: kernel-behaviour B3 and the capture notes. zoneinfo: a section "Node N, zone X" per zone, within it
- * "pages free", the watermarks, protection, then "pagesets" with one count/high/batch per CPU, then
- * start_pfn. Zones past KM_BUNDLE_MAX_ZONES (other NUMA nodes) are left out.
+ * Formats: kernel-behaviour B3 and the capture notes. zoneinfo: a section "Node N, zone X" per
+ * zone, within it "pages free", the watermarks, protection, then "pagesets" with one
+ * count/high/batch per CPU, then start_pfn. Zones past KM_BUNDLE_MAX_ZONES (other NUMA nodes) are
+ * left out.
  */
 #include "sim/trace/bundle_file.h"
 #include "sim/trace/input.h"
@@ -138,7 +140,8 @@ static int buddy_line(void *ctx, const char *file, int line, const char *text, s
     return KM_OK;
 }
 
-static int pagetype_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
+static int pagetype_line(void *ctx, const char *file, int line, const char *text,
+                         struct km_err *err)
 {
     struct km_proc_state *state = ctx;
     struct km_mark_pagetype type;
@@ -206,7 +209,8 @@ static int read_words(struct km_input *in, const char *path, uint64_t **out, uin
 }
 
 /* One 64-bit word per page frame, as the kernel gives them (host byte order: little endian). */
-static int page_words(const char *dir, const char *name, uint64_t **out, uint64_t *nr, struct km_err *err)
+static int page_words(const char *dir, const char *name, uint64_t **out, uint64_t *nr,
+                      struct km_err *err)
 {
     static const char *const endings[] = {".gz", ""};
     struct km_input *in;

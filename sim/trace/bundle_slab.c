@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bundle_slab.c - slabinfo, slab_attrs, slab_state and slab_aliases, joined to one row per cache.
  *
- * slabinfo names a cache by its first name, sysfs by an id: the same name, or ":0000032" for caches that
- * merge; slab_aliases ("name -> id") connects the two. A cache known from one side only keeps its row.
+ * slabinfo names a cache by its first name, sysfs by an id: the same name, or ":0000032" for caches
+ * that merge; slab_aliases ("name -> id") connects the two. A cache known from one side only keeps
+ * its row.
  */
 #include "sim/trace/bundle_file.h"
 #include "sim/trace/scan.h"
@@ -34,7 +35,8 @@ static const char *id_of_name(const struct km_proc_state *state, const char *nam
 
 static int too_many(const char *file, int line, struct km_err *err)
 {
-    return km_fail(err, KM_E_INPUT, file, line, 0, "more than %d slab caches", KM_BUNDLE_MAX_CACHES);
+    return km_fail(err, KM_E_INPUT, file, line, 0, "more than %d slab caches",
+                   KM_BUNDLE_MAX_CACHES);
 }
 
 static int alias_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
@@ -53,13 +55,15 @@ static int alias_line(void *ctx, const char *file, int line, const char *text, s
     return KM_OK;
 }
 
-static int slabinfo_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
+static int slabinfo_line(void *ctx, const char *file, int line, const char *text,
+                         struct km_err *err)
 {
     struct km_proc_state *state = ctx;
     struct km_mark_slabinfo info;
     struct km_slab_facts *cache;
 
-    if (*text == '#' || *km_scan_blanks(text) == '\0' || strncmp(text, "slabinfo - version", 18) == 0)
+    if (*text == '#' || *km_scan_blanks(text) == '\0' ||
+        strncmp(text, "slabinfo - version", 18) == 0)
         return KM_OK;
     if (!km_mark_slabinfo(text, &info))
         return km_fail(err, KM_E_INPUT, file, line, 0, "not a line of slabinfo");
@@ -71,7 +75,8 @@ static int slabinfo_line(void *ctx, const char *file, int line, const char *text
     copy_name(cache->sysfs_id, id_of_name(state, info.cache));
     cache->slab_size = (uint32_t)info.objsize;
     cache->objs_per_slab = (uint32_t)info.objs_per_slab;
-    cache->order = info.pages_per_slab > 1 ? 63u - (unsigned)__builtin_clzll(info.pages_per_slab) : 0;
+    cache->order =
+        info.pages_per_slab > 1 ? 63u - (unsigned)__builtin_clzll(info.pages_per_slab) : 0;
     cache->active_objs = info.active_objs;
     cache->num_objs = info.num_objs;
     cache->num_slabs = info.num_slabs;

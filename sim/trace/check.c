@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define PCP_ORDER_MAX 3u /* PAGE_ALLOC_COSTLY_ORDER: larger orders go to the buddy lists directly */
+#define PCP_ORDER_MAX 3u /* PAGE_ALLOC_COSTLY_ORDER: larger orders go to the buddy lists directly  \
+                          */
 
 static void take_zones(struct km_check *check, const struct km_proc_state *state)
 {
@@ -59,12 +60,14 @@ static struct km_check_zone *zone_of_name(struct km_check *check, const char *na
 
 static bool bypasses_pcp(const struct km_check *check, unsigned order)
 {
-    return order > PCP_ORDER_MAX && (check->pageblock_order == 0 || order != check->pageblock_order);
+    return order > PCP_ORDER_MAX &&
+           (check->pageblock_order == 0 || order != check->pageblock_order);
 }
 
 static void count_page(struct km_check *check, const struct km_event *ev)
 {
-    struct km_check_zone *zone = ev->page.pfn == KM_PFN_NONE ? NULL : zone_of_pfn(check, ev->page.pfn);
+    struct km_check_zone *zone =
+        ev->page.pfn == KM_PFN_NONE ? NULL : zone_of_pfn(check, ev->page.pfn);
     int64_t pages = ev->page.order < KM_NR_ORDERS ? (int64_t)1 << ev->page.order : 0;
 
     if (!zone)
@@ -88,7 +91,8 @@ static int64_t amount(int64_t x)
     return x < 0 ? -x : x;
 }
 
-static void compare(struct km_balance *balance, bool again, int64_t *last, int64_t *first, int64_t now)
+static void compare(struct km_balance *balance, bool again, int64_t *last, int64_t *first,
+                    int64_t now)
 {
     if (again) {
         int64_t off = now - *last;

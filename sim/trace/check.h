@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * check.h - is a trace fit for replay, and does it agree with the samples it carries?
  *
- * Balance rules (they hold exactly in a kernel without compaction and bulk allocation), per zone, in pages,
- * between truth samples with no page event inside ("clean"):
- *   total: d(buddy free + per-CPU lists) = freed - allocated   (mm_page_free, mm_page_alloc)
- *   buddy: d(buddy free) = drained + freed past the per-CPU lists - taken from the buddy lists
- *                          (mm_page_pcpu_drain, mm_page_free of order > 3 but pageblock_order, zone_locked)
- * Zone borders come from the bundle; without them all zones are summed up as "all".
+ * Balance rules (they hold exactly in a kernel without compaction and bulk allocation), per zone,
+ * in pages, between truth samples with no page event inside ("clean"): total: d(buddy free +
+ * per-CPU lists) = freed - allocated   (mm_page_free, mm_page_alloc) buddy: d(buddy free) = drained
+ * + freed past the per-CPU lists - taken from the buddy lists (mm_page_pcpu_drain, mm_page_free of
+ * order > 3 but pageblock_order, zone_locked) Zone borders come from the bundle; without them all
+ * zones are summed up as "all".
  */
 #ifndef KM_TRACE_CHECK_H
 #define KM_TRACE_CHECK_H

@@ -2,13 +2,13 @@
  * dat_check.c - structural check of trace.dat files (trace-cmd.dat.v6(5), trace-cmd.dat.v7(5)).
  *
  * Common start: 17 08 44 "tracing" "<version>\0", endian byte, bytes per long, u32 page size.
- * Version 7 goes on: compression name and version (strings), u64 offset of the first options section.
- * Section: u16 id, u16 flags (1: compressed), u32 string id, u64 size. Options section: (u16 id, u32 size, data)*,
- * the option 0 holds the u64 offset of the next options section (0: last). Options that name a section hold
- * its u64 offset first; a buffer option lists per CPU: u32 number, u64 offset, u64 size.
- * Version 6: strings and blocks in a fixed order, at the end the u32 number of CPUs, options, and per CPU
- * u64 offset, u64 size.
- * Not checked: the contents of compressed sections (the library's own checks apply there).
+ * Version 7 goes on: compression name and version (strings), u64 offset of the first options
+ * section. Section: u16 id, u16 flags (1: compressed), u32 string id, u64 size. Options section:
+ * (u16 id, u32 size, data)*, the option 0 holds the u64 offset of the next options section (0:
+ * last). Options that name a section hold its u64 offset first; a buffer option lists per CPU: u32
+ * number, u64 offset, u64 size. Version 6: strings and blocks in a fixed order, at the end the u32
+ * number of CPUs, options, and per CPU u64 offset, u64 size. Not checked: the contents of
+ * compressed sections (the library's own checks apply there).
  */
 #include "sim/trace/dat_check.h"
 
@@ -24,8 +24,14 @@
 #define OPTION_BUFFER 3u
 #define COMPRESSED 1u
 
-enum { OPTION_HEADER_INFO = 16, OPTION_FTRACE_EVENTS, OPTION_EVENT_FORMATS, OPTION_KALLSYMS, OPTION_PRINTK,
-       OPTION_CMDLINES };
+enum {
+    OPTION_HEADER_INFO = 16,
+    OPTION_FTRACE_EVENTS,
+    OPTION_EVENT_FORMATS,
+    OPTION_KALLSYMS,
+    OPTION_PRINTK,
+    OPTION_CMDLINES
+};
 
 struct check {
     int fd;
@@ -154,7 +160,8 @@ static int check_options(struct check *c, uint64_t offset, uint64_t *next)
                        "trace.dat with a compressed options section at byte %llu is not supported",
                        (unsigned long long)offset);
     for (end = c->at + bytes; id != 0;) {
-        if (c->at + 6 > end || !get_number(c, 2, &id) || !get_number(c, 4, &size) || size > end - c->at)
+        if (c->at + 6 > end || !get_number(c, 2, &id) || !get_number(c, 4, &size) ||
+            size > end - c->at)
             return cut(c, c->at, "half an options section");
         rc = check_option(c, id, size, next);
         if (rc != KM_OK)
@@ -200,12 +207,14 @@ static bool skip_headers(struct check *c)
     char text[32];
 
     for (int i = 0; i < 2; i++)
-        if (!get_string(c, text, sizeof(text)) || strncmp(text, "header_", 7) != 0 || !skip_block(c, 8))
+        if (!get_string(c, text, sizeof(text)) || strncmp(text, "header_", 7) != 0 ||
+            !skip_block(c, 8))
             return false;
     return true;
 }
 
-/* u32 count of formats, then per format a u64 length and the text; with systems one level around it. */
+/* u32 count of formats, then per format a u64 length and the text; with systems one level around
+ * it. */
 static bool skip_formats(struct check *c)
 {
     uint64_t systems, events;
@@ -286,8 +295,8 @@ int km_dat_check(int fd, const char *path, struct km_err *err)
         return cut(&c, c.at, "the header ends");
     c.big = endian == 1;
     if (strcmp(version, "6") != 0 && strcmp(version, "7") != 0)
-        return km_fail(err, KM_E_INPUT, path, 0, 0, "trace.dat version %s is not supported (6 and 7 are)",
-                       version);
+        return km_fail(err, KM_E_INPUT, path, 0, 0,
+                       "trace.dat version %s is not supported (6 and 7 are)", version);
     if (endian > 1 || (long_bytes != 4 && long_bytes != 8) || !get_number(&c, 4, &page) ||
         page < 4096 || page > (64u << 10) || (page & (page - 1)))
         return cut(&c, c.at, "an impossible header");

@@ -10,7 +10,8 @@
 #define KM_DAT_MAGIC "\x17\x08\x44tracing"
 #define KM_DAT_MAGIC_BYTES 10u
 
-/* Walks the header and, in version 7, the sections; errors name the byte where the file stops making sense. */
+/* Walks the header and, in version 7, the sections; errors name the byte where the file stops
+ * making sense. */
 int km_dat_check(int fd, const char *path, struct km_err *err);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * dat_decode.c - see dat_decode.h. Field places come from the event format, once per event type; GFP bits are
- * decoded by the names in the event's own print format (B1: bits move between kernel versions); call sites
- * become symbols through the symbol table in the file. Rare events with computed fields (extfrag, compaction,
- * reclaim, OOM, cache creation) are printed by libtraceevent and read back by the text parser, so that
- * both formats agree by construction.
+ * dat_decode.c - see dat_decode.h. Field places come from the event format, once per event type;
+ * GFP bits are decoded by the names in the event's own print format (B1: bits move between kernel
+ * versions); call sites become symbols through the symbol table in the file. Rare events with
+ * computed fields (extfrag, compaction, reclaim, OOM, cache creation) are printed by libtraceevent
+ * and read back by the text parser, so that both formats agree by construction.
  */
 #include "sim/trace/dat_decode.h"
 #include "sim/trace/fields.h"
@@ -16,7 +16,8 @@
 #include <trace-seq.h>
 
 #define RECORD_HEADER_BYTES 8u /* common_type, common_flags, common_preempt_count, common_pid */
-#define RAW_CONTEXT_BITS (KM_EV_IRQS_OFF | KM_EV_NEED_RESCHED | KM_EV_HARDIRQ | KM_EV_SOFTIRQ | KM_EV_NMI)
+#define RAW_CONTEXT_BITS                                                                           \
+    (KM_EV_IRQS_OFF | KM_EV_NEED_RESCHED | KM_EV_HARDIRQ | KM_EV_SOFTIRQ | KM_EV_NMI)
 
 void km_dat_decoder_init(struct km_dat_decoder *decoder, struct tep_handle *tep,
                          struct km_intern *strings, struct km_text *text)
@@ -103,7 +104,8 @@ static void add_bulk_pointers(struct km_dat_event *event)
         snprintf(name, sizeof(name), "p%u", i);
         field = tep_find_any_field(event->format, name);
         if (field)
-            add_field(event, field, KM_F_U32, (uint16_t)(offsetof(struct km_event, bulk.ptr) + 4 * i));
+            add_field(event, field, KM_F_U32,
+                      (uint16_t)(offsetof(struct km_event, bulk.ptr) + 4 * i));
     }
 }
 
@@ -170,7 +172,8 @@ static struct km_dat_event *learn_event(struct km_dat_decoder *decoder, unsigned
     return event;
 }
 
-/* Names cover bits in the order of the format, as the kernel itself prints; bits left over are kept. */
+/* Names cover bits in the order of the format, as the kernel itself prints; bits left over are
+ * kept. */
 static uint32_t decode_gfp(struct km_dat_decoder *decoder, const struct tep_print_flag_sym *names,
                            uint64_t raw)
 {
@@ -239,7 +242,8 @@ static void store_site(struct km_dat_decoder *decoder, uint64_t addr, struct km_
     }
 }
 
-/* __data_loc: offset in the low half, length in the high half; __rel_loc: offset from the field's end. */
+/* __data_loc: offset in the low half, length in the high half; __rel_loc: offset from the field's
+ * end. */
 static bool store_string(struct km_dat_decoder *decoder, const struct km_dat_field *field,
                          const uint8_t *data, unsigned size, void *to)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * dat_decode.h - one binary record of a trace.dat to one event, through the format descriptions in the file.
+ * dat_decode.h - one binary record of a trace.dat to one event, through the format descriptions in
+ * the file.
  */
 #ifndef KM_TRACE_DAT_DECODE_H
 #define KM_TRACE_DAT_DECODE_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * dat_process.c - the trace.dat reader in a child process: a file that makes the library crash is an error
- * message, not a crash of kmemsim.
+ * dat_process.c - the trace.dat reader in a child process: a file that makes the library crash is
+ * an error message, not a crash of kmemsim.
  *
- * The child opens the file, says how that went (HELLO), waits for one byte (whether texts are wanted), then sends
- * every event with the strings that became known with it, and END. Messages are host structs on a socket pair
- * between two copies of one program. The child's table of strings is the parent's: both number them in the order
- * of appearance. A child that dies without END is damaged input.
+ * The child opens the file, says how that went (HELLO), waits for one byte (whether texts are
+ * wanted), then sends every event with the strings that became known with it, and END. Messages are
+ * host structs on a socket pair between two copies of one program. The child's table of strings is
+ * the parent's: both number them in the order of appearance. A child that dies without END is
+ * damaged input.
  */
 #include "sim/trace/reader.h"
 
@@ -105,7 +106,8 @@ static void send_new_strings(struct sender *out, const struct km_intern *strings
     for (; *sent < strings->nr; (*sent)++) {
         uint32_t len = strings->entry[*sent].len;
 
-        send_message(out, STRING, strings->entry[*sent].text, len < FLUSH_BYTES ? len : FLUSH_BYTES, NULL, 0);
+        send_message(out, STRING, strings->entry[*sent].text, len < FLUSH_BYTES ? len : FLUSH_BYTES,
+                     NULL, 0);
     }
 }
 
@@ -128,7 +130,8 @@ static void send_events(struct sender *out, struct km_trace *trace)
         m.position = trace->info.position;
         m.unparsed = trace->info.unparsed_lines;
         send_new_strings(out, &trace->strings, &sent);
-        send_message(out, EVENT, &m, sizeof(m), m.ev.text.text, m.has_text ? strlen(m.ev.text.text) + 1 : 0);
+        send_message(out, EVENT, &m, sizeof(m), m.ev.text.text,
+                     m.has_text ? strlen(m.ev.text.text) + 1 : 0);
     }
     end.rc = rc;
     end.unparsed = trace->info.unparsed_lines;
@@ -182,9 +185,10 @@ static int died(const struct km_trace *trace, struct process *process, struct km
     if (process->pid > 0 && waitpid(process->pid, &status, 0) == process->pid)
         process->pid = -1;
     if (WIFSIGNALED(status))
-        return km_fail(err, KM_E_INPUT, trace->path, 0, 0,
-                       "trace.dat is damaged: decoding it fails behind byte %llu (signal %d in libtracecmd)",
-                       (unsigned long long)trace->info.position, WTERMSIG(status));
+        return km_fail(
+            err, KM_E_INPUT, trace->path, 0, 0,
+            "trace.dat is damaged: decoding it fails behind byte %llu (signal %d in libtracecmd)",
+            (unsigned long long)trace->info.position, WTERMSIG(status));
     return km_fail(err, KM_E_INPUT, trace->path, 0, 0,
                    "trace.dat is damaged: decoding it fails behind byte %llu",
                    (unsigned long long)trace->info.position);
@@ -200,7 +204,8 @@ static bool receive(struct process *process, size_t need)
     process->end -= process->begin;
     process->begin = 0;
     while (process->end < need) {
-        ssize_t n = recv(process->fd, process->buf + process->end, sizeof(process->buf) - process->end, 0);
+        ssize_t n =
+            recv(process->fd, process->buf + process->end, sizeof(process->buf) - process->end, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -240,13 +245,14 @@ static int read_hello(struct km_trace *trace, struct process *process, struct km
     return hello.rc;
 }
 
-static int start_child(struct km_trace *trace, struct process *process, struct km_reader_source *source,
-                       struct km_err *err)
+static int start_child(struct km_trace *trace, struct process *process,
+                       struct km_reader_source *source, struct km_err *err)
 {
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return km_fail(err, KM_E_IO, source->path, 0, 0, "cannot start the reader: %s", strerror(errno));
+        return km_fail(err, KM_E_IO, source->path, 0, 0, "cannot start the reader: %s",
+                       strerror(errno));
     process->pid = fork();
     if (process->pid == 0) {
         close(pair[0]);
@@ -256,7 +262,8 @@ static int start_child(struct km_trace *trace, struct process *process, struct k
     close(pair[1]);
     process->fd = pair[0];
     if (process->pid < 0)
-        return km_fail(err, KM_E_IO, source->path, 0, 0, "cannot start the reader: %s", strerror(errno));
+        return km_fail(err, KM_E_IO, source->path, 0, 0, "cannot start the reader: %s",
+                       strerror(errno));
     return KM_OK;
 }
 

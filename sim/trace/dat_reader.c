@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * dat_reader.c - trace.dat (version 6 and 7, compressed sections too) through libtracecmd, as a trace reader.
+ * dat_reader.c - trace.dat (version 6 and 7, compressed sections too) through libtracecmd, as a
+ * trace reader.
  *
- * The per-CPU streams of all buffers are merged by time stamp; at equal stamps the lower CPU comes first, as in
- * `trace-cmd report`. A gzipped trace.dat is unpacked to an unlinked temporary file ($TMPDIR or /tmp), since
- * the library needs random access. The library's own messages are switched off: ours is the only one.
- * Runs in a process of its own, see dat_process.c.
+ * The per-CPU streams of all buffers are merged by time stamp; at equal stamps the lower CPU comes
+ * first, as in `trace-cmd report`. A gzipped trace.dat is unpacked to an unlinked temporary file
+ * ($TMPDIR or /tmp), since the library needs random access. The library's own messages are switched
+ * off: ours is the only one. Runs in a process of its own, see dat_process.c.
  */
 #include "sim/trace/dat_check.h"
 #include "sim/trace/dat_decode.h"
@@ -56,8 +57,8 @@ static int temporary_file(const char *path, struct km_err *err)
     snprintf(name, sizeof(name), "%s/kmemsim-trace-XXXXXX", dir);
     fd = mkstemp(name);
     if (fd < 0)
-        return km_fail(err, KM_E_IO, path, 0, 0, "cannot unpack it to a temporary file %s: %s", name,
-                       strerror(errno));
+        return km_fail(err, KM_E_IO, path, 0, 0, "cannot unpack it to a temporary file %s: %s",
+                       name, strerror(errno));
     unlink(name);
     return fd;
 }
@@ -173,7 +174,8 @@ static void close_dat(struct km_trace *trace)
     free(reader);
 }
 
-/* Width of a kernel pointer. The header's bytes per long is the writer's own in files made by trace-cmd split. */
+/* Width of a kernel pointer. The header's bytes per long is the writer's own in files made by
+ * trace-cmd split. */
 static unsigned pointer_bits(struct tep_handle *tep)
 {
     struct tep_event *event = tep_find_event_by_name(tep, "kmem", "kfree");
@@ -200,7 +202,8 @@ static int open_handle(struct km_trace *trace, struct dat_reader *reader,
     reader->handle = tracecmd_open_fd(fd, TRACECMD_FL_LOAD_NO_PLUGINS);
     tep = reader->handle ? tracecmd_get_tep(reader->handle) : NULL;
     if (!tep)
-        return km_fail(err, KM_E_INPUT, source->path, 0, 0, "trace.dat is damaged, it cannot be opened");
+        return km_fail(err, KM_E_INPUT, source->path, 0, 0,
+                       "trace.dat is damaged, it cannot be opened");
     km_text_init(&reader->text, &trace->strings);
     km_dat_decoder_init(&reader->decoder, tep, &trace->strings, &reader->text);
     trace->info.long_bits = pointer_bits(tep);
@@ -225,7 +228,8 @@ static void start_streams(struct dat_reader *reader)
 {
     reader->started = true;
     for (unsigned i = 0; i < reader->nr_streams; i++)
-        reader->stream[i].record = tracecmd_read_data(reader->stream[i].handle, reader->stream[i].cpu);
+        reader->stream[i].record =
+            tracecmd_read_data(reader->stream[i].handle, reader->stream[i].cpu);
 }
 
 /* Earliest record of all streams; NULL at the end. The caller owns it. */

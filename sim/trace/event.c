@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * event.c - names of the trace events, as tracefs spells them, including the names of older kernels.
+ * event.c - names of the trace events, as tracefs spells them, including the names of older
+ * kernels.
  *
  * The first row of a type is its canonical name (kernel-behaviour H1: 6.1); later rows are aliases:
- * kmalloc_node and kmem_cache_alloc_node (before 6.1), mm_page_free_direct and mm_pagevec_free (up to 3.2).
+ * kmalloc_node and kmem_cache_alloc_node (before 6.1), mm_page_free_direct and mm_pagevec_free (up
+ * to 3.2).
  */
 #include "sim/trace/event.h"
 #include "sim/trace/event_name.h"
 
 #include <string.h>
 
-#define ROW(text, type) {text, sizeof(text) - 1, type}
+#define ROW(text, type)                                                                            \
+    {                                                                                              \
+        text, sizeof(text) - 1, type                                                               \
+    }
 
 const struct km_event_name km_event_names[] = {
     ROW("kmalloc", KM_EV_KMALLOC),

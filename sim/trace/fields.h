@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fields.h - one table row per field of every modelled event, shared by the text and binary formats.
+ * fields.h - one table row per field of every modelled event, shared by the text and binary
+ * formats.
  */
 #ifndef KM_TRACE_FIELDS_H
 #define KM_TRACE_FIELDS_H
@@ -7,9 +8,9 @@
 #include "sim/trace/event.h"
 
 enum km_field_kind {
-    KM_F_U64,  /* number               */
-    KM_F_U32,  /* number               */
-    KM_F_I32,  /* number with sign     */
+    KM_F_U64, /* number               */
+    KM_F_U32, /* number               */
+    KM_F_I32, /* number with sign     */
     KM_F_I16,
     KM_F_I8,
     KM_F_U8,

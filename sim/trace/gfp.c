@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * gfp.c - see gfp.h. The first part of the table is in the order in which 6.1 prints (compound names first).
+ * gfp.c - see gfp.h. The first part of the table is in the order in which 6.1 prints (compound
+ * names first).
  */
 #include "sim/trace/gfp.h"
 
@@ -73,7 +74,8 @@ static const struct gfp_name only_read[] = {
     {"__GFP_NO_OBJ_EXT", 0},
 };
 
-static bool find(const struct gfp_name *table, size_t nr, const char *name, size_t len, uint32_t *bits)
+static bool find(const struct gfp_name *table, size_t nr, const char *name, size_t len,
+                 uint32_t *bits)
 {
     for (size_t i = 0; i < nr; i++) {
         if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * gfp.h - GFP flag names and the bits of Linux 6.1 (kernel-behaviour B1).
  *
- * The bits were renumbered many times, the names hardly: every format is decoded by name. Names of older
- * kernels map to what they became (__GFP_WAIT: both reclaim bits; __GFP_REPEAT: RETRY_MAYFAIL; __GFP_COLD
- * and the like: nothing). Bits without a name ("0x1000000") are kept as they are.
+ * The bits were renumbered many times, the names hardly: every format is decoded by name. Names of
+ * older kernels map to what they became (__GFP_WAIT: both reclaim bits; __GFP_REPEAT:
+ * RETRY_MAYFAIL; __GFP_COLD and the like: nothing). Bits without a name ("0x1000000") are kept as
+ * they are.
  */
 #ifndef KM_TRACE_GFP_H
 #define KM_TRACE_GFP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * input.c - see input.h. gzip (RFC 1952) through zlib, several members in a row allowed; the checksum at the
- * end of each member is verified by zlib.
+ * input.c - see input.h. gzip (RFC 1952) through zlib, several members in a row allowed; the
+ * checksum at the end of each member is verified by zlib.
  */
 #include "sim/trace/input.h"
 
@@ -18,9 +18,9 @@ struct km_input {
     char path[512];
     int fd;
     bool gzipped, z_live, member_done;
-    bool eof;       /* nothing more will be added to buf      */
-    bool skipping;  /* inside an overlong line                */
-    int damage;     /* 0, or the error to give after the buffered lines */
+    bool eof;      /* nothing more will be added to buf      */
+    bool skipping; /* inside an overlong line                */
+    int damage;    /* 0, or the error to give after the buffered lines */
     struct km_err why;
     z_stream z;
     uint64_t raw_bytes; /* read from the file so far */
@@ -209,7 +209,8 @@ int km_input_open(struct km_input **out, const char *path, struct km_err *err)
 
     *out = NULL;
     if (fd < 0)
-        return km_fail(err, errno == ENOENT ? KM_E_INPUT : KM_E_IO, path, 0, 0, "%s", strerror(errno));
+        return km_fail(err, errno == ENOENT ? KM_E_INPUT : KM_E_IO, path, 0, 0, "%s",
+                       strerror(errno));
     return km_input_open_fd(out, fd, path, err);
 }
 

@@ -2,8 +2,8 @@
  * input.h - lines of a text file, plain or gzipped (told by content), through one fixed buffer.
  *
  * A line stays valid (NUL-terminated, without its line end) until the next call. Lines longer than
- * KM_INPUT_LINE_MAX are skipped and reported as overlong. Input that is damaged in the middle delivers
- * every complete line before the damage and then the error.
+ * KM_INPUT_LINE_MAX are skipped and reported as overlong. Input that is damaged in the middle
+ * delivers every complete line before the damage and then the error.
  */
 #ifndef KM_TRACE_INPUT_H
 #define KM_TRACE_INPUT_H
@@ -11,8 +11,8 @@
 #include "models/base/types.h"
 #include "sim/base/err.h"
 
-#define KM_INPUT_BUFFER (1u << 20)
-#define KM_INPUT_LINE_MAX (256u << 10)
+#define KM_INPUT_BUFFER (512u << 10)
+#define KM_INPUT_LINE_MAX (128u << 10)
 
 struct km_input;
 

@@ -76,7 +76,8 @@ static char *store_text(struct km_intern *table, const char *text, size_t len)
     return copy;
 }
 
-static bool add_entry(struct km_intern *table, uint32_t at, const char *text, size_t len, uint32_t hash)
+static bool add_entry(struct km_intern *table, uint32_t at, const char *text, size_t len,
+                      uint32_t hash)
 {
     char *copy = store_text(table, text, len);
 
@@ -88,7 +89,8 @@ static bool add_entry(struct km_intern *table, uint32_t at, const char *text, si
 }
 
 /* Slot that holds the text, or the free slot where it belongs. */
-static uint32_t find_slot(const struct km_intern *table, const char *text, size_t len, uint32_t hash)
+static uint32_t find_slot(const struct km_intern *table, const char *text, size_t len,
+                          uint32_t hash)
 {
     uint32_t at = hash & table->slot_mask;
 
@@ -107,7 +109,8 @@ bool km_intern_init(struct km_intern *table)
     memset(table, 0, sizeof(*table));
     if (!grow_slots(table, FIRST_SLOTS))
         return false;
-    return add_entry(table, find_slot(table, "", 0, km_hash_bytes("", 0)), "", 0, km_hash_bytes("", 0));
+    return add_entry(table, find_slot(table, "", 0, km_hash_bytes("", 0)), "", 0,
+                     km_hash_bytes("", 0));
 }
 
 void km_intern_release(struct km_intern *table)

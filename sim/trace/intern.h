@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * intern.h - strings as small numbers: equal text, equal id; id 0 is the empty string.
  *
- * Bounded: past KM_INTERN_MAX_STRINGS distinct strings or KM_INTERN_MAX_BYTES of text every new string gets
- * the id of "(other)", so a hostile trace cannot grow the table without limit. Ids are dense and given in
- * order of first appearance (deterministic). Text never moves: pointers stay valid until release.
+ * Bounded: past KM_INTERN_MAX_STRINGS distinct strings or KM_INTERN_MAX_BYTES of text every new
+ * string gets the id of "(other)", so a hostile trace cannot grow the table without limit. Ids are
+ * dense and given in order of first appearance (deterministic). Text never moves: pointers stay
+ * valid until release.
  */
 #ifndef KM_TRACE_INTERN_H
 #define KM_TRACE_INTERN_H

@@ -12,12 +12,18 @@ struct kind_word {
 };
 
 static const struct kind_word kind_words[] = {
-    {"SAMPLE_BEGIN", KM_MARK_SAMPLE_BEGIN}, {"BUDDYINFO", KM_MARK_BUDDYINFO},
-    {"ZONEINFO", KM_MARK_ZONEINFO},         {"SAMPLE_CORE", KM_MARK_SAMPLE_CORE},
-    {"VMSTAT", KM_MARK_VMSTAT},             {"PAGETYPE", KM_MARK_PAGETYPE},
-    {"SLABINFO", KM_MARK_SLABINFO},         {"SAMPLE_END", KM_MARK_SAMPLE_END},
-    {"KPAGE_BEGIN", KM_MARK_KPAGE_BEGIN},   {"KPAGE_END", KM_MARK_KPAGE_END},
-    {"WORK_BEGIN", KM_MARK_WORK_BEGIN},     {"WORK_END", KM_MARK_WORK_END},
+    {"SAMPLE_BEGIN", KM_MARK_SAMPLE_BEGIN},
+    {"BUDDYINFO", KM_MARK_BUDDYINFO},
+    {"ZONEINFO", KM_MARK_ZONEINFO},
+    {"SAMPLE_CORE", KM_MARK_SAMPLE_CORE},
+    {"VMSTAT", KM_MARK_VMSTAT},
+    {"PAGETYPE", KM_MARK_PAGETYPE},
+    {"SLABINFO", KM_MARK_SLABINFO},
+    {"SAMPLE_END", KM_MARK_SAMPLE_END},
+    {"KPAGE_BEGIN", KM_MARK_KPAGE_BEGIN},
+    {"KPAGE_END", KM_MARK_KPAGE_END},
+    {"WORK_BEGIN", KM_MARK_WORK_BEGIN},
+    {"WORK_END", KM_MARK_WORK_END},
 };
 
 /* Index: 6.1 numbering. "Reserve" is what older kernels have in place of HighAtomic. */
@@ -44,8 +50,9 @@ static bool scan_node_zone(const char **cursor, int *node, char *zone)
 {
     uint32_t number;
 
-    if (!km_scan_word(cursor, "Node") || !km_scan_u32(cursor, &number) || !km_scan_word(cursor, ",") ||
-        !km_scan_word(cursor, "zone") || !km_scan_name(cursor, zone, KM_ZONE_NAME_MAX))
+    if (!km_scan_word(cursor, "Node") || !km_scan_u32(cursor, &number) ||
+        !km_scan_word(cursor, ",") || !km_scan_word(cursor, "zone") ||
+        !km_scan_name(cursor, zone, KM_ZONE_NAME_MAX))
         return false;
     *node = (int)(number & 0x7fffffff);
     return true;
@@ -84,8 +91,9 @@ static bool scan_pcp(const char **cursor, const char *key, struct km_mark_zonein
     struct km_mark_pcp pcp;
     uint32_t cpu;
 
-    if (!km_scan_u32(&digits, &cpu) || !km_scan_u32(cursor, &pcp.count) || !km_scan_word(cursor, "/") ||
-        !km_scan_u32(cursor, &pcp.high) || !km_scan_word(cursor, "/") || !km_scan_u32(cursor, &pcp.batch))
+    if (!km_scan_u32(&digits, &cpu) || !km_scan_u32(cursor, &pcp.count) ||
+        !km_scan_word(cursor, "/") || !km_scan_u32(cursor, &pcp.high) ||
+        !km_scan_word(cursor, "/") || !km_scan_u32(cursor, &pcp.batch))
         return false;
     if (cpu >= KM_MAX_CPUS)
         return true;
@@ -182,8 +190,8 @@ bool km_mark_pagetype(const char *rest, struct km_mark_pagetype *out)
 /* /proc/slabinfo: "name a b c d e : tunables .. : slabdata f g h"; marker: "name a b c d e f g". */
 bool km_mark_slabinfo(const char *rest, struct km_mark_slabinfo *out)
 {
-    uint64_t *const first[] = {&out->active_objs, &out->num_objs, &out->objsize, &out->objs_per_slab,
-                               &out->pages_per_slab};
+    uint64_t *const first[] = {&out->active_objs, &out->num_objs, &out->objsize,
+                               &out->objs_per_slab, &out->pages_per_slab};
     const char *slabdata;
 
     memset(out, 0, sizeof(*out));

@@ -10,7 +10,8 @@
 
 struct km_trace;
 
-/* What km_trace_open found at the path; a format takes what it needs by setting the member to NULL / -1. */
+/* What km_trace_open found at the path; a format takes what it needs by setting the member to NULL
+ * / -1. */
 struct km_reader_source {
     const char *path;
     struct km_input *input; /* decompressed on the fly, nothing consumed */
@@ -40,7 +41,8 @@ struct km_trace {
 };
 
 extern const struct km_reader_ops km_reader_ftrace, km_reader_tracecmd, km_reader_tracedat;
-extern const struct km_reader_ops km_dat_inner; /* km_reader_tracedat without the process around it */
+extern const struct km_reader_ops
+    km_dat_inner; /* km_reader_tracedat without the process around it */
 
 /* Looks at the pointer of an allocation: keeps info.hashed_pointers up to date. */
 void km_trace_judge_pointer(struct km_trace *trace, uint64_t ptr);

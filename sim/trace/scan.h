@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * scan.h - reading words and numbers from a line of /proc text; every call moves the cursor forward.
+ * scan.h - reading words and numbers from a line of /proc text; every call moves the cursor
+ * forward.
  */
 #ifndef KM_TRACE_SCAN_H
 #define KM_TRACE_SCAN_H
@@ -22,7 +23,8 @@ static inline bool km_scan_u64(const char **cursor, uint64_t *value)
     if (*p < '0' || *p > '9')
         return false;
     for (; *p >= '0' && *p <= '9'; p++)
-        if (__builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+        if (__builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
             v = UINT64_MAX;
     *cursor = p;
     *value = v;

@@ -5,8 +5,9 @@
  *   trace-cmd >= 3.2:  the same with the flags column of the kernel
  *   kernel `trace`:    "    bash-289     [000] d.h1.    57.089903: kmalloc: call_site=..."
  *                      (with a "( 1234)" thread-group column if record-tgid is on)
- * Lost events: "CPU:1 [LOST 42 EVENTS]" (kernel), "CPU:1 [42 EVENTS DROPPED]" (trace-cmd), also without count.
- * Time is seconds with 6 or 9 decimals, or a bare counter (trace clocks "counter", "x86-tsc").
+ * Lost events: "CPU:1 [LOST 42 EVENTS]" (kernel), "CPU:1 [42 EVENTS DROPPED]" (trace-cmd), also
+ * without count. Time is seconds with 6 or 9 decimals, or a bare counter (trace clocks "counter",
+ * "x86-tsc").
  */
 #define _GNU_SOURCE /* memmem */
 #include "sim/trace/text.h"
@@ -49,7 +50,8 @@ static enum km_event_type type_of(const struct km_text *text, const char *name, 
 
         if (!row)
             return KM_EV_NONE;
-        if (km_event_names[row - 1].len == len && memcmp(km_event_names[row - 1].name, name, len) == 0)
+        if (km_event_names[row - 1].len == len &&
+            memcmp(km_event_names[row - 1].name, name, len) == 0)
             return km_event_names[row - 1].type;
     }
 }
@@ -129,7 +131,8 @@ static const char *parse_task(struct km_text *text, const char *line, const char
     }
 }
 
-/* The kernel's latency column: irqs-off, need-resched, hardirq/softirq, preempt-depth, migrate-disable. */
+/* The kernel's latency column: irqs-off, need-resched, hardirq/softirq, preempt-depth,
+ * migrate-disable. */
 static void parse_flags(const char *p, size_t len, struct km_event *ev)
 {
     if (len < 4)
@@ -187,7 +190,8 @@ static const char *skip_blanks(const char *p, const char *end)
 }
 
 /* From '[' on: cpu, flags, time. Returns the place of the event name, or NULL. */
-static const char *parse_head(struct km_text *text, const char *p, const char *end, struct km_event *ev)
+static const char *parse_head(struct km_text *text, const char *p, const char *end,
+                              struct km_event *ev)
 {
     unsigned cpu = 0;
 
@@ -277,7 +281,8 @@ static unsigned number_after(const char *p, const char *end, const char *key)
     return value;
 }
 
-/* Lines that are no events but belong to a trace: comments, "cpus=2", "CPU 0 is empty", version lines. */
+/* Lines that are no events but belong to a trace: comments, "cpus=2", "CPU 0 is empty", version
+ * lines. */
 static enum km_text_line parse_other(struct km_text *text, const char *line, const char *end,
                                      struct km_event *ev)
 {
@@ -305,7 +310,8 @@ static enum km_text_line parse_other(struct km_text *text, const char *line, con
     return KM_TEXT_UNPARSED;
 }
 
-enum km_text_line km_text_parse(struct km_text *text, const char *line, size_t len, struct km_event *ev)
+enum km_text_line km_text_parse(struct km_text *text, const char *line, size_t len,
+                                struct km_event *ev)
 {
     const char *end = line + len;
     const char *p, *colon;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * text_fields.c - readers of the values of the fields in fields.c.
  *
- * Fields are expected in the order of the table, which is the order 6.1 prints; a field that is not where it
- * is expected is searched in the whole line, so other kernels' orders and extra fields are accepted.
- * Numbers: hexadecimal with 0x, decimal without; pointers are always hexadecimal; "(nil)" and "(null)" are 0.
- * Spellings: kernel-behaviour H2, H3.
+ * Fields are expected in the order of the table, which is the order 6.1 prints; a field that is not
+ * where it is expected is searched in the whole line, so other kernels' orders and extra fields are
+ * accepted. Numbers: hexadecimal with 0x, decimal without; pointers are always hexadecimal; "(nil)"
+ * and "(null)" are 0. Spellings: kernel-behaviour H2, H3.
  */
 #include "sim/trace/text_fields.h"
 #include "sim/trace/fields.h"
@@ -99,7 +99,8 @@ struct site {
     uint32_t symbol, offset;
 };
 
-static const char *read_site(struct km_text *text, const char *p, const char *end, struct km_event *ev)
+static const char *read_site(struct km_text *text, const char *p, const char *end,
+                             struct km_event *ev)
 {
     const char *stop = p;
     struct site site = {0, 0, 0};
@@ -220,7 +221,8 @@ static void read_bulk_pointers(const char *p, const char *end, struct km_event *
     }
 }
 
-/* "page=00000000 pfn=0x0": the kernel's text of a failed allocation (page frame 0 is never given out). */
+/* "page=00000000 pfn=0x0": the kernel's text of a failed allocation (page frame 0 is never given
+ * out). */
 static bool null_page(const char *p, const char *end)
 {
     struct km_field f = {"page=", 5, KM_F_PTR, false, 0};
@@ -251,7 +253,8 @@ static void finish(struct km_text *text, const char *p, const char *end, struct 
     }
 }
 
-/* "(c1234567) " or "(c1234567 <- c7654321) " or "(symbol+0x12) ": the instruction address of the record. */
+/* "(c1234567) " or "(c1234567 <- c7654321) " or "(symbol+0x12) ": the instruction address of the
+ * record. */
 static const char *skip_address(const char *p, const char *end, struct km_event *ev)
 {
     const char *close = memchr(p, ')', (size_t)(end - p));

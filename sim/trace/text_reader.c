@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * text_reader.c - the two text formats as trace readers: lines in, events out.
  *
- * At opening the first buffered lines are parsed once without being consumed: they tell the spelling, the
- * width of pointers and whether pointers are hashed.
+ * At opening the first buffered lines are parsed once without being consumed: they tell the
+ * spelling, the width of pointers and whether pointers are hashed.
  */
 #include "sim/trace/reader.h"
 #include "sim/trace/text.h"
@@ -43,7 +43,8 @@ static void look(struct sight *sight, const char *head, size_t len)
             sight->tracer_header = true;
         if (line_len > 5 && line_len < 12 && memcmp(head, "cpus=", 5) == 0)
             sight->report_header = true;
-        if (line_len < KM_INPUT_LINE_MAX && km_text_parse(&text, head, line_len, &ev) == KM_TEXT_EVENT)
+        if (line_len < KM_INPUT_LINE_MAX &&
+            km_text_parse(&text, head, line_len, &ev) == KM_TEXT_EVENT)
             sight->events++;
         head = stop ? stop + 1 : end;
     }

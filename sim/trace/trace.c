@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * trace.c - opening by content, counting, interned strings; the formats do the reading.
  *
- * Hashed pointers: the kernel prints %p hashed unless told otherwise. A hash is evenly spread, real objects
- * are at least 4-byte aligned: if a quarter of the allocations seen so far have odd addresses, they are hashed
- * (three quarters of all hashes are odd).
+ * Hashed pointers: the kernel prints %p hashed unless told otherwise. A hash is evenly spread, real
+ * objects are at least 4-byte aligned: if a quarter of the allocations seen so far have odd
+ * addresses, they are hashed (three quarters of all hashes are odd).
  */
 #include "sim/trace/trace.h"
 #include "sim/trace/bundle.h"
@@ -40,7 +40,8 @@ void km_trace_judge_pointer(struct km_trace *trace, uint64_t ptr)
                                   trace->pointer_odd * 4 >= trace->pointer_samples;
 }
 
-static int choose_reader(struct km_trace *trace, struct km_reader_source *source, struct km_err *err)
+static int choose_reader(struct km_trace *trace, struct km_reader_source *source,
+                         struct km_err *err)
 {
     int best = 0;
 
@@ -64,8 +65,9 @@ static int resolve_path(struct km_trace *trace, const char *path, struct km_err 
     if (km_bundle_trace_path(path, trace->path, sizeof(trace->path)))
         return KM_OK;
     if (km_path_is_folder(path))
-        return km_fail(err, KM_E_INPUT, path, 0, 0,
-                       "the folder holds no trace (trace.txt, trace.txt.gz, trace.dat or trace.dat.gz)");
+        return km_fail(
+            err, KM_E_INPUT, path, 0, 0,
+            "the folder holds no trace (trace.txt, trace.txt.gz, trace.dat or trace.dat.gz)");
     if (strlen(path) >= sizeof(trace->path))
         return km_fail(err, KM_E_INPUT, path, 0, 0, "the path is too long");
     strcpy(trace->path, path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * write.c - see write.h. Fields are printed from the tables of fields.c, the ones the parser reads with.
+ * write.c - see write.h. Fields are printed from the tables of fields.c, the ones the parser reads
+ * with.
  */
 #include "sim/trace/write.h"
 #include "sim/trace/fields.h"
@@ -156,7 +157,8 @@ static void put_value(struct out *o, const struct km_field *f, const struct km_e
         put_site(o, ev);
         break;
     case KM_F_TEXT:
-        put_text(o, km_trace_string(o->trace, *(const uint32_t *)from), ev->type == KM_EV_CACHE_CREATE);
+        put_text(o, km_trace_string(o->trace, *(const uint32_t *)from),
+                 ev->type == KM_EV_CACHE_CREATE);
         break;
     case KM_F_SYNC:
         put(o, "%s", *(const bool *)from ? "sync" : "async");
@@ -196,7 +198,8 @@ static void put_lost(struct out *o, const struct km_event *ev)
         put(o, "CPU:%u [EVENTS DROPPED]", ev->cpu);
 }
 
-size_t km_trace_format_event(const struct km_trace *trace, const struct km_event *ev, char *buf, size_t size)
+size_t km_trace_format_event(const struct km_trace *trace, const struct km_event *ev, char *buf,
+                             size_t size)
 {
     struct out o = {trace, buf, size, 0};
 

@@ -11,12 +11,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const names[] = {"start/zoneinfo",   "start/buddyinfo",   "start/pagetypeinfo",
-                                    "start/slabinfo",   "start/slab_attrs",  "start/slab_state",
-                                    "start/slab_aliases", "start/iomem",     "start/cpuinfo",
-                                    "start/version",    "start/sys_vm",      "start/vmstat",
-                                    "start/kpageflags.gz", "start/kpagecount", "start/dmesg",
-                                    "start/dmesg.gz"};
+static const char *const names[] = {
+    "start/zoneinfo",      "start/buddyinfo",  "start/pagetypeinfo", "start/slabinfo",
+    "start/slab_attrs",    "start/slab_state", "start/slab_aliases", "start/iomem",
+    "start/cpuinfo",       "start/version",    "start/sys_vm",       "start/vmstat",
+    "start/kpageflags.gz", "start/kpagecount", "start/dmesg",        "start/dmesg.gz"};
 
 static void write_file(const char *path, const void *data, size_t size)
 {

@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* libtracecmd asks malloc for sizes it read and handles a refusal, as it does without the sanitizer. */
+/* libtracecmd asks malloc for sizes it read and handles a refusal, as it does without the
+ * sanitizer. */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)

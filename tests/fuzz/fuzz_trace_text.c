@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_trace_text.c - any bytes as a text or gzip trace: no crash, and every event survives being written as text.
+ * fuzz_trace_text.c - any bytes as a text or gzip trace: no crash, and every event survives being
+ * written as text.
  */
 #define _GNU_SOURCE /* memfd_create */
 #include <stdio.h>

@@ -100,7 +100,8 @@ static void slabs_of_the_quickstart(void **state)
     assert_string_equal(c->sysfs_id, ":A-0000032");
     assert_int_equal(c->state_slabs, c->num_slabs);
     for (unsigned i = 0; i < bundle.start.nr_caches; i++)
-        assert_int_not_equal(bundle.start.cache[i].object_size, 0); /* every row found its other half */
+        assert_int_not_equal(bundle.start.cache[i].object_size,
+                             0); /* every row found its other half */
     km_bundle_release(&bundle);
 }
 
@@ -133,7 +134,8 @@ static void a_boot_capture(void **state)
     assert_int_equal(bundle.memblock[0].end, 0xf5ba0);
     assert_int_equal(bundle.memblock[3].op, KM_MEMBLOCK_ADD);
     assert_int_equal(bundle.memblock[4].end, 0x3ffda000);
-    assert_int_equal(bundle.memblock[9].op, KM_MEMBLOCK_RESERVE); /* reserved[0x2] of the dump: the kernel */
+    assert_int_equal(bundle.memblock[9].op,
+                     KM_MEMBLOCK_RESERVE); /* reserved[0x2] of the dump: the kernel */
     assert_int_equal(bundle.memblock[9].start, 0x1000000);
     km_bundle_release(&bundle);
 }
@@ -179,8 +181,10 @@ static void ram_map_without_messages(void **state)
     const char *dir = small_bundle("iomem");
 
     (void)state;
-    put(dir, "start/iomem", "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n  00002000-00002fff : x\n"
-                            "00100000-01ffffff : System RAM\n  01000000-01933eff : Kernel code\nfec00000-fec003ff : IOAPIC 0\n");
+    put(dir, "start/iomem",
+        "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n  00002000-00002fff : x\n"
+        "00100000-01ffffff : System RAM\n  01000000-01933eff : Kernel code\nfec00000-fec003ff : "
+        "IOAPIC 0\n");
     put(dir, "start/version", "Linux version 6.1.0-50-amd64\n");
     put(dir, "start/cpuinfo", "processor\t: 0\n\nprocessor\t: 1\n\nprocessor\t: 2\n");
     put(dir, "start/vmstat", "nr_free_pages 1\n");

@@ -109,8 +109,8 @@ static void event_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_6_1),        cmocka_unit_test(names_of_older_kernels),
-        cmocka_unit_test(print_and_parse),     cmocka_unit_test(equal_text_equal_id),
+        cmocka_unit_test(names_of_6_1),         cmocka_unit_test(names_of_older_kernels),
+        cmocka_unit_test(print_and_parse),      cmocka_unit_test(equal_text_equal_id),
         cmocka_unit_test(the_table_is_bounded), cmocka_unit_test(event_names),
     };
 

@@ -46,8 +46,9 @@ static void buddyinfo(void **state)
     struct km_mark_buddyinfo info;
 
     (void)state;
-    assert_true(km_mark_buddyinfo(
-        "Node 0, zone   Normal      1      0      1      2      1      3      2      1      2      1     87 ", &info));
+    assert_true(km_mark_buddyinfo("Node 0, zone   Normal      1      0      1      2      1      3 "
+                                  "     2      1      2      1     87 ",
+                                  &info));
     assert_string_equal(info.zone, "Normal");
     assert_int_equal(info.node, 0);
     assert_int_equal(info.nr_free[0], 1);
@@ -62,9 +63,10 @@ static void zoneinfo(void **state)
     struct km_mark_zoneinfo info;
 
     (void)state;
-    assert_true(km_mark_zoneinfo("Normal free 90501 boost 7 min 685 low 856 high 1027 managed 121900 "
-                                 "nr_zone_inactive_anon 104 nr_bounce 0 pcp0 176/428/31 pcp1 125/429/32",
-                                 &info));
+    assert_true(
+        km_mark_zoneinfo("Normal free 90501 boost 7 min 685 low 856 high 1027 managed 121900 "
+                         "nr_zone_inactive_anon 104 nr_bounce 0 pcp0 176/428/31 pcp1 125/429/32",
+                         &info));
     assert_string_equal(info.zone, "Normal");
     assert_int_equal(info.free, 90501);
     assert_int_equal(info.boost, 7);
@@ -96,8 +98,9 @@ static void pagetype(void **state)
     assert_true(km_mark_pagetype("Pages per block:  512", &t));
     assert_int_equal(t.line, KM_PAGETYPE_OTHER);
     assert_true(km_mark_pagetype("Free pages count per migrate type at order       0      1 ", &t));
-    assert_true(km_mark_pagetype(
-        "Node    0, zone  HighMem, type      Movable    545    375    210     68     11      1      2      1 >100000      4    273 ", &t));
+    assert_true(km_mark_pagetype("Node    0, zone  HighMem, type      Movable    545    375    210 "
+                                 "    68     11      1      2      1 >100000      4    273 ",
+                                 &t));
     assert_int_equal(t.line, KM_PAGETYPE_FREE);
     assert_string_equal(t.zone, "HighMem");
     assert_int_equal(t.migratetype, 1);
@@ -106,9 +109,13 @@ static void pagetype(void **state)
     assert_true(t.capped[8]);
     assert_false(t.capped[9]);
     assert_int_equal(t.nr_free[10], 273);
-    assert_true(km_mark_pagetype("Number of blocks type     Unmovable      Movable  Reclaimable   HighAtomic      Isolate ", &t));
+    assert_true(km_mark_pagetype(
+        "Number of blocks type     Unmovable      Movable  Reclaimable   HighAtomic      Isolate ",
+        &t));
     assert_int_equal(t.line, KM_PAGETYPE_OTHER);
-    assert_true(km_mark_pagetype("Node 0, zone   Normal          136          290            6            0            0 ", &t));
+    assert_true(km_mark_pagetype(
+        "Node 0, zone   Normal          136          290            6            0            0 ",
+        &t));
     assert_int_equal(t.line, KM_PAGETYPE_BLOCKS);
     assert_int_equal(t.nr_types, 5);
     assert_int_equal(t.blocks[1], 290);
@@ -122,7 +129,9 @@ static void slabinfo(void **state)
     struct km_mark_slabinfo info;
 
     (void)state;
-    assert_true(km_mark_slabinfo("ext4_inode_cache     300    301    800   20    4 : tunables    0    0    0 : slabdata     15     16      0", &info));
+    assert_true(km_mark_slabinfo("ext4_inode_cache     300    301    800   20    4 : tunables    0 "
+                                 "   0    0 : slabdata     15     16      0",
+                                 &info));
     assert_string_equal(info.cache, "ext4_inode_cache");
     assert_int_equal(info.active_objs, 300);
     assert_int_equal(info.num_objs, 301);
@@ -197,8 +206,12 @@ static void markers_of_a_capture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),    cmocka_unit_test(buddyinfo), cmocka_unit_test(zoneinfo),
-        cmocka_unit_test(pagetype), cmocka_unit_test(slabinfo),  cmocka_unit_test(vmstat),
+        cmocka_unit_test(kinds),
+        cmocka_unit_test(buddyinfo),
+        cmocka_unit_test(zoneinfo),
+        cmocka_unit_test(pagetype),
+        cmocka_unit_test(slabinfo),
+        cmocka_unit_test(vmstat),
         cmocka_unit_test(markers_of_a_capture),
     };
 

@@ -102,7 +102,8 @@ static void context_column(void **state)
     char line[256];
 
     for (size_t i = 0; i < KM_ARRAY_LEN(rows); i++) {
-        snprintf(line, sizeof(line), "    kworker/0:1-17 [000] %s 1.000001: kfree: call_site=f+0x1/0x2 ptr=c1000000",
+        snprintf(line, sizeof(line),
+                 "    kworker/0:1-17 [000] %s 1.000001: kfree: call_site=f+0x1/0x2 ptr=c1000000",
                  rows[i].flags);
         assert_int_equal(parse(f, line)->context, rows[i].context | KM_EV_CONTEXT_KNOWN);
         assert_int_equal(f->ev.preempt_count, rows[i].preempt);
@@ -120,7 +121,8 @@ static void odd_task_names(void **state)
     parse(f, "     a [0]-9 b-1-12345 [003]     3.162819: kfree: call_site=f+0x1 ptr=0xc1000000");
     assert_string_equal(string(f, f->ev.comm), "a [0]-9 b-1");
     assert_int_equal(f->ev.pid, 12345);
-    parse(f, "           <...>-4711  (   4711) [002] .... 3.162819: kfree: call_site=f+0x1 ptr=c1000000");
+    parse(f, "           <...>-4711  (   4711) [002] .... 3.162819: kfree: call_site=f+0x1 "
+             "ptr=c1000000");
     assert_string_equal(string(f, f->ev.comm), "<...>");
     assert_int_equal(f->ev.pid, 4711);
     assert_int_equal(f->ev.cpu, 2);
@@ -130,15 +132,16 @@ static void counter_clock(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(parse(f, "  bash-1 [000] 123456: kfree: call_site=f+0x1 ptr=0xc1000000")->time_ns, 123456);
+    assert_int_equal(
+        parse(f, "  bash-1 [000] 123456: kfree: call_site=f+0x1 ptr=0xc1000000")->time_ns, 123456);
 }
 
 static void kmalloc(void **state)
 {
     struct fixture *f = *state;
-    const struct km_event *ev =
-        payload(f, "kmalloc:              (vmstat_start+0x3b) call_site=vmstat_start+0x3b ptr=0xc2df1800 "
-                   "bytes_req=616 bytes_alloc=1024 gfp_flags=GFP_KERNEL|__GFP_ZERO node=-1 accounted=true");
+    const struct km_event *ev = payload(
+        f, "kmalloc:              (vmstat_start+0x3b) call_site=vmstat_start+0x3b ptr=0xc2df1800 "
+           "bytes_req=616 bytes_alloc=1024 gfp_flags=GFP_KERNEL|__GFP_ZERO node=-1 accounted=true");
 
     assert_int_equal(ev->type, KM_EV_KMALLOC);
     assert_string_equal(string(f, ev->obj.call_site), "vmstat_start");
@@ -164,8 +167,9 @@ static void kmalloc_of_older_kernels(void **state)
     assert_int_equal(ev->obj.call_site_addr, 0xc10f1234);
     assert_int_equal(ev->obj.gfp, 0xcc0 | 0x100 | 0x4000);
     assert_int_equal(ev->obj.node, 0);
-    ev = payload(f, "kmem_cache_alloc_node: call_site=c10f1234 ptr=(null) bytes_req=100 bytes_alloc=128 "
-                    "gfp_flags=GFP_KERNEL_ACCOUNT node=0");
+    ev = payload(
+        f, "kmem_cache_alloc_node: call_site=c10f1234 ptr=(null) bytes_req=100 bytes_alloc=128 "
+           "gfp_flags=GFP_KERNEL_ACCOUNT node=0");
     assert_int_equal(ev->type, KM_EV_KMEM_CACHE_ALLOC);
     assert_int_equal(ev->obj.ptr, 0);
     assert_true(ev->obj.accounted);
@@ -175,11 +179,13 @@ static void cache_events(void **state)
 {
     struct fixture *f = *state;
     const struct km_event *ev =
-        payload(f, "kmem_cache_free:      (putname+0x47) call_site=putname+0x47 ptr=0xc7741000 name=names_cache");
+        payload(f, "kmem_cache_free:      (putname+0x47) call_site=putname+0x47 ptr=0xc7741000 "
+                   "name=names_cache");
 
     assert_int_equal(ev->type, KM_EV_KMEM_CACHE_FREE);
     assert_string_equal(string(f, ev->obj.name), "names_cache");
-    ev = payload(f, "kfree:                (vmstat_stop+0x13) call_site=vmstat_stop+0x13 ptr=(nil)");
+    ev =
+        payload(f, "kfree:                (vmstat_stop+0x13) call_site=vmstat_stop+0x13 ptr=(nil)");
     assert_int_equal(ev->type, KM_EV_KFREE);
     assert_int_equal(ev->obj.ptr, 0);
     assert_int_equal(payload(f, "kfree: call_site=f+0x1/0x2 ptr=00000000")->obj.ptr, 0);
@@ -190,8 +196,9 @@ static void wide_pointers(void **state)
 {
     struct fixture *f = *state;
 
-    payload(f, "kmalloc: call_site=ffffffff81234567 ptr=0xffff888012345678 bytes_req=8 bytes_alloc=8 "
-               "gfp_flags=GFP_KERNEL");
+    payload(f,
+            "kmalloc: call_site=ffffffff81234567 ptr=0xffff888012345678 bytes_req=8 bytes_alloc=8 "
+            "gfp_flags=GFP_KERNEL");
     assert_true(f->text.wide_pointers);
     assert_true(f->ev.obj.ptr == 0xffff888012345678);
     assert_true(f->ev.obj.call_site_addr == 0xffffffff81234567);
@@ -200,8 +207,8 @@ static void wide_pointers(void **state)
 static void page_events(void **state)
 {
     struct fixture *f = *state;
-    const struct km_event *ev =
-        payload(f, "mm_page_alloc:        page=0x4968 pfn=0x4968 order=1 migratetype=2 gfp_flags=__GFP_ZERO|__GFP_ACCOUNT");
+    const struct km_event *ev = payload(f, "mm_page_alloc:        page=0x4968 pfn=0x4968 order=1 "
+                                           "migratetype=2 gfp_flags=__GFP_ZERO|__GFP_ACCOUNT");
 
     assert_int_equal(ev->type, KM_EV_PAGE_ALLOC);
     assert_int_equal(ev->page.pfn, 0x4968);
@@ -214,7 +221,9 @@ static void page_events(void **state)
     assert_int_equal(ev->page.order, 3);
     ev = payload(f, "mm_page_free_batched: page=0x7f800 pfn=0x7f800 order=0");
     assert_int_equal(ev->type, KM_EV_PAGE_FREE_BATCHED);
-    ev = payload(f, "mm_page_alloc_zone_locked: page=0x4965 pfn=0x4965 order=0 migratetype=1 percpu_refill=1");
+    ev = payload(
+        f,
+        "mm_page_alloc_zone_locked: page=0x4965 pfn=0x4965 order=0 migratetype=1 percpu_refill=1");
     assert_int_equal(ev->type, KM_EV_PAGE_ALLOC_ZONE_LOCKED);
     assert_true(ev->page.flag);
     ev = payload(f, "mm_page_pcpu_drain:   page=0x91f1 pfn=0x91f1 order=0 migratetype=0");
@@ -227,7 +236,8 @@ static void pfn_in_decimal(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(payload(f, "mm_page_free: page=f6f2a4c0 pfn=12345 order=0")->page.pfn, 12345);
-    assert_int_equal(payload(f, "mm_page_free_direct: page=f6f2a4c0 pfn=99 order=0")->type, KM_EV_PAGE_FREE);
+    assert_int_equal(payload(f, "mm_page_free_direct: page=f6f2a4c0 pfn=99 order=0")->type,
+                     KM_EV_PAGE_FREE);
 }
 
 static void failed_page_allocations(void **state)
@@ -237,8 +247,10 @@ static void failed_page_allocations(void **state)
         "mm_page_alloc: page=(nil) pfn=0x0 order=3 migratetype=0 gfp_flags=GFP_ATOMIC",
         "mm_page_alloc: page=          (null) pfn=0 order=3 migratetype=0 gfp_flags=GFP_ATOMIC",
         "mm_page_alloc: page=0xffffffff pfn=0xffffffff order=3 migratetype=0 gfp_flags=GFP_ATOMIC",
-        "mm_page_alloc: page=0xffffffffffffffff pfn=0xffffffffffffffff order=3 migratetype=0 gfp_flags=GFP_ATOMIC",
-        "mm_page_alloc: page=(nil) pfn=18446744073709551615 order=3 migratetype=0 gfp_flags=GFP_ATOMIC",
+        "mm_page_alloc: page=0xffffffffffffffff pfn=0xffffffffffffffff order=3 migratetype=0 "
+        "gfp_flags=GFP_ATOMIC",
+        "mm_page_alloc: page=(nil) pfn=18446744073709551615 order=3 migratetype=0 "
+        "gfp_flags=GFP_ATOMIC",
     };
     struct fixture *f = *state;
 
@@ -254,7 +266,8 @@ static void extfrag(void **state)
 {
     struct fixture *f = *state;
     const struct km_event *ev =
-        payload(f, "mm_page_alloc_extfrag: page=0x5000 pfn=0x5000 alloc_order=1 fallback_order=8 pageblock_order=10 "
+        payload(f, "mm_page_alloc_extfrag: page=0x5000 pfn=0x5000 alloc_order=1 fallback_order=8 "
+                   "pageblock_order=10 "
                    "alloc_migratetype=2 fallback_migratetype=1 fragmenting=1 change_ownership=1");
 
     assert_int_equal(ev->type, KM_EV_PAGE_ALLOC_EXTFRAG);
@@ -270,9 +283,10 @@ static void extfrag(void **state)
 static void percpu_events(void **state)
 {
     struct fixture *f = *state;
-    const struct km_event *ev =
-        payload(f, "percpu_alloc_percpu:  call_site=__alloc_percpu+0x14 reserved=0 is_atomic=1 size=60 align=4 "
-                   "base_addr=0xf5237000 off=4116 ptr=0xc1e6a014 bytes_alloc=180 gfp_flags=GFP_KERNEL");
+    const struct km_event *ev = payload(
+        f, "percpu_alloc_percpu:  call_site=__alloc_percpu+0x14 reserved=0 is_atomic=1 size=60 "
+           "align=4 "
+           "base_addr=0xf5237000 off=4116 ptr=0xc1e6a014 bytes_alloc=180 gfp_flags=GFP_KERNEL");
 
     assert_int_equal(ev->type, KM_EV_PERCPU_ALLOC);
     assert_string_equal(string(f, ev->percpu.call_site), "__alloc_percpu");
@@ -285,7 +299,8 @@ static void percpu_events(void **state)
     assert_int_equal(ev->percpu.ptr, 0xc1e6a014);
     assert_int_equal(ev->percpu.bytes_alloc, 180);
     assert_int_equal(ev->percpu.gfp, 0xcc0);
-    payload(f, "percpu_alloc_percpu: reserved=0 is_atomic=0 size=8 align=4 base_addr=f5237000 off=16 ptr=c1e6a014");
+    payload(f, "percpu_alloc_percpu: reserved=0 is_atomic=0 size=8 align=4 base_addr=f5237000 "
+               "off=16 ptr=c1e6a014");
     assert_int_equal(f->ev.percpu.size, 8);
     payload(f, "percpu_free_percpu:   base_addr=0xf5237000 off=7352 ptr=0xc1e6acb8");
     assert_int_equal(f->ev.type, KM_EV_PERCPU_FREE);
@@ -312,7 +327,8 @@ static void reclaim_events(void **state)
     payload(f, "mm_vmscan_wakeup_kswapd: nid=0 order=0 gfp_flags=none");
     assert_int_equal(f->ev.type, KM_EV_WAKEUP_KSWAPD);
     assert_int_equal(f->ev.reclaim.gfp, 0);
-    payload(f, "mm_vmscan_direct_reclaim_begin: order=0 gfp_flags=GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO");
+    payload(f, "mm_vmscan_direct_reclaim_begin: order=0 "
+               "gfp_flags=GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO");
     assert_int_equal(f->ev.type, KM_EV_DIRECT_RECLAIM_BEGIN);
     assert_int_equal(f->ev.reclaim.gfp, 0x140dca);
     payload(f, "mm_vmscan_direct_reclaim_end: nr_reclaimed=37");
@@ -324,14 +340,16 @@ static void compaction_events(void **state)
 {
     struct fixture *f = *state;
 
-    payload(f, "mm_compaction_begin:  zone_start=0x1000 migrate_pfn=0x1001 free_pfn=0x1fe00 zone_end=0x1ffda, mode=sync");
+    payload(f, "mm_compaction_begin:  zone_start=0x1000 migrate_pfn=0x1001 free_pfn=0x1fe00 "
+               "zone_end=0x1ffda, mode=sync");
     assert_int_equal(f->ev.type, KM_EV_COMPACTION_BEGIN);
     assert_int_equal(f->ev.compaction.zone_start, 0x1000);
     assert_int_equal(f->ev.compaction.migrate_pfn, 0x1001);
     assert_int_equal(f->ev.compaction.free_pfn, 0x1fe00);
     assert_int_equal(f->ev.compaction.zone_end, 0x1ffda);
     assert_true(f->ev.compaction.sync);
-    payload(f, "mm_compaction_end:    zone_start=0x1 migrate_pfn=0x400 free_pfn=0x400 zone_end=0x1000, mode=async status=complete");
+    payload(f, "mm_compaction_end:    zone_start=0x1 migrate_pfn=0x400 free_pfn=0x400 "
+               "zone_end=0x1000, mode=async status=complete");
     assert_int_equal(f->ev.type, KM_EV_COMPACTION_END);
     assert_false(f->ev.compaction.sync);
     assert_string_equal(string(f, f->ev.compaction.name), "complete");
@@ -352,7 +370,8 @@ static void vmalloc_probes(void **state)
 {
     struct fixture *f = *state;
 
-    payload(f, "vmalloc_range:        (c128f660) size=86601 align=4096 start=0xe07da000 end=0xfeffe000 gfp=0xcc0");
+    payload(f, "vmalloc_range:        (c128f660) size=86601 align=4096 start=0xe07da000 "
+               "end=0xfeffe000 gfp=0xcc0");
     assert_int_equal(f->ev.type, KM_EV_VMALLOC_RANGE);
     assert_int_equal(f->ev.probe.a, 86601);
     assert_int_equal(f->ev.probe.b, 4096);
@@ -362,11 +381,13 @@ static void vmalloc_probes(void **state)
     payload(f, "vmalloc_range_ret:    (c128f660 <- c128fdef) ptr=0xe08f3000");
     assert_int_equal(f->ev.type, KM_EV_VMALLOC_RANGE_RET);
     assert_int_equal(f->ev.probe.a, 0xe08f3000);
-    assert_int_equal(payload(f, "vfree:                (c128f340) ptr=0xe08f3000")->type, KM_EV_VFREE);
+    assert_int_equal(payload(f, "vfree:                (c128f340) ptr=0xe08f3000")->type,
+                     KM_EV_VFREE);
     payload(f, "vm_area:              (c128ef00) size=8192 flags=0x1");
     assert_int_equal(f->ev.type, KM_EV_VM_AREA);
     assert_int_equal(f->ev.probe.b, 1);
-    assert_int_equal(payload(f, "vm_area_remove:       (c128ef60) ptr=0xe08f3000")->type, KM_EV_VM_AREA_REMOVE);
+    assert_int_equal(payload(f, "vm_area_remove:       (c128ef60) ptr=0xe08f3000")->type,
+                     KM_EV_VM_AREA_REMOVE);
 }
 
 static void page_probes(void **state)
@@ -390,7 +411,8 @@ static void page_probes(void **state)
     payload(f, "pages_exact_ret:      (c1290d00 <- c128fdef) ptr=0xc8600000");
     assert_int_equal(f->ev.type, KM_EV_PAGES_EXACT_RET);
     assert_int_equal(payload(f, "kmap_high: (c126eff0) page=0xf6e784e8")->type, KM_EV_KMAP_HIGH);
-    assert_int_equal(payload(f, "kunmap_high: (c126eff0) page=0xf6e784e8")->type, KM_EV_KUNMAP_HIGH);
+    assert_int_equal(payload(f, "kunmap_high: (c126eff0) page=0xf6e784e8")->type,
+                     KM_EV_KUNMAP_HIGH);
     payload(f, "kmap_local:           (c126eff0) page=0xf6e784e8");
     assert_int_equal(f->ev.type, KM_EV_KMAP_LOCAL);
     assert_int_equal(f->ev.probe.a, 0xf6e784e8);
@@ -410,8 +432,10 @@ static void slab_probes(void **state)
     payload(f, "slab_alloc_bulk_ret: (mas_alloc_nodes+0xe7/0x200 <- kmem_cache_alloc_bulk) got=5");
     assert_int_equal(f->ev.type, KM_EV_SLAB_ALLOC_BULK_RET);
     assert_int_equal(f->ev.probe.a, 5);
-    payload(f, "slab_free_bulk:       (c12a7640) cache=0xc2003500 nr=2 array=0xc3565354 p0=0xc3565500 p1=0xc3565100 "
-               "p2=0x0 p3=0x0 p4=0x0 p5=0x0 p6=0x0 p7=0x0 p8=0x0 p9=0x0 p10=0xa p11=0x0 p12=0x0 p13=0x0 p14=0x0 p15=0xf");
+    payload(f, "slab_free_bulk:       (c12a7640) cache=0xc2003500 nr=2 array=0xc3565354 "
+               "p0=0xc3565500 p1=0xc3565100 "
+               "p2=0x0 p3=0x0 p4=0x0 p5=0x0 p6=0x0 p7=0x0 p8=0x0 p9=0x0 p10=0xa p11=0x0 p12=0x0 "
+               "p13=0x0 p14=0x0 p15=0xf");
     assert_int_equal(f->ev.type, KM_EV_SLAB_FREE_BULK);
     assert_int_equal(f->ev.bulk.cache, 0xc2003500);
     assert_int_equal(f->ev.bulk.nr, 2);
@@ -419,7 +443,8 @@ static void slab_probes(void **state)
     assert_int_equal(f->ev.bulk.ptr[1], 0xc3565100);
     assert_int_equal(f->ev.bulk.ptr[10], 10);
     assert_int_equal(f->ev.bulk.ptr[15], 15);
-    payload(f, "cache_create:         (c1261dd0) name=\"fat_cache\" size=20 align=0 flags=0x120000");
+    payload(f,
+            "cache_create:         (c1261dd0) name=\"fat_cache\" size=20 align=0 flags=0x120000");
     assert_int_equal(f->ev.type, KM_EV_CACHE_CREATE);
     assert_string_equal(string(f, f->ev.probe.name), "fat_cache");
     assert_int_equal(f->ev.probe.a, 20);
@@ -472,7 +497,8 @@ static void fields_in_another_order(void **state)
 {
     struct fixture *f = *state;
 
-    payload(f, "mm_page_alloc: gfp_flags=GFP_KERNEL extra=1 order=2 migratetype=0 pfn=0x10 page=c1");
+    payload(f,
+            "mm_page_alloc: gfp_flags=GFP_KERNEL extra=1 order=2 migratetype=0 pfn=0x10 page=c1");
     assert_int_equal(f->ev.page.pfn, 0x10);
     assert_int_equal(f->ev.page.order, 2);
     assert_int_equal(f->ev.page.gfp, 0xcc0);
@@ -483,9 +509,11 @@ static void not_events(void **state)
     static const char *const bad[] = {
         "rubbish",
         "            bash-289   [001]    57.0899",
-        "            bash-289   [001]    57.089903447: kmalloc: call_site=f+0x1 ptr=0xc1000000 bytes_req=",
+        "            bash-289   [001]    57.089903447: kmalloc: call_site=f+0x1 ptr=0xc1000000 "
+        "bytes_req=",
         "            bash-289   [001]    57.089903447: mm_page_alloc: page=0x1 pfn=0x1",
-        "            bash-289   [999999999999]    57.089903447: kfree: call_site=f+0x1 ptr=0xc1000000",
+        "            bash-289   [999999999999]    57.089903447: kfree: call_site=f+0x1 "
+        "ptr=0xc1000000",
         "            bash-289   [001]    57.089903447: two words: call_site=f+0x1 ptr=0xc1000000",
         "            bash-289   [001]    x.089903447: kfree: call_site=f+0x1 ptr=0xc1000000",
         "bash  289 [001]  57.089903: kmem:kfree: call_site=f+0x1 ptr=0xc1000000",

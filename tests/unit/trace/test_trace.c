@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_trace.c - every format, opened by content; equal events in text and binary; every kind of damage.
+ * test_trace.c - every format, opened by content; equal events in text and binary; every kind of
+ * damage.
  */
 #include "trace_helper.h"
 
@@ -66,9 +67,13 @@ static void content_decides_not_the_name(void **state)
 static void binary_equals_text(void **state)
 {
     (void)state;
-    assert_int_equal(assert_same_events(EXCERPTS "record.txt.gz", EXCERPTS "record-v7-zstd.dat", true), 2000);
-    assert_int_equal(assert_same_events(EXCERPTS "record.txt.gz", EXCERPTS "record-v6.dat.gz", true), 2000);
-    assert_int_equal(assert_same_events(EXCERPTS "record-v7-zstd.dat", EXCERPTS "record-v6.dat.gz", false), 2000);
+    assert_int_equal(
+        assert_same_events(EXCERPTS "record.txt.gz", EXCERPTS "record-v7-zstd.dat", true), 2000);
+    assert_int_equal(
+        assert_same_events(EXCERPTS "record.txt.gz", EXCERPTS "record-v6.dat.gz", true), 2000);
+    assert_int_equal(
+        assert_same_events(EXCERPTS "record-v7-zstd.dat", EXCERPTS "record-v6.dat.gz", false),
+        2000);
 }
 
 static void binary_knows_the_context(void **state)
@@ -82,7 +87,8 @@ static void binary_knows_the_context(void **state)
     while (km_trace_next(trace, &ev, &err) > 0) {
         assert_true(ev.context & KM_EV_CONTEXT_KNOWN);
         irqs_off += ev.context & KM_EV_IRQS_OFF;
-        addresses += ev.type == KM_EV_KFREE && ev.obj.call_site_addr > 0xc1000000 && ev.obj.call_site;
+        addresses +=
+            ev.type == KM_EV_KFREE && ev.obj.call_site_addr > 0xc1000000 && ev.obj.call_site;
     }
     assert_true(irqs_off > 0);
     assert_true(addresses > 0);
@@ -153,7 +159,8 @@ static void lost_events_are_counted(void **state)
     uint64_t events;
 
     (void)state;
-    snprintf(text, sizeof(text), "%sCPU:1 [LOST 42 EVENTS]\n%sCPU:0 [8 EVENTS DROPPED]\nrubbish\n%s", tracecmd_line,
+    snprintf(text, sizeof(text),
+             "%sCPU:1 [LOST 42 EVENTS]\n%sCPU:0 [8 EVENTS DROPPED]\nrubbish\n%s", tracecmd_line,
              tracecmd_line, tracecmd_line);
     trace = open_trace(write_text("lost.txt", text));
     assert_int_equal(drain(trace, &events, &err), 0);
@@ -174,7 +181,8 @@ static void hashed_pointers_are_noticed(void **state)
     (void)state;
     for (size_t i = 0; i < KM_ARRAY_LEN(hashes); i++)
         sprintf(text + strlen(text),
-                "  bash-289     [001] .....    57.089903: kmalloc: call_site=f+0x1/0x2 ptr=%s bytes_req=8 "
+                "  bash-289     [001] .....    57.089903: kmalloc: call_site=f+0x1/0x2 ptr=%s "
+                "bytes_req=8 "
                 "bytes_alloc=8 gfp_flags=GFP_KERNEL node=-1 accounted=false\n",
                 hashes[i]);
     trace = open_trace(write_text("hashed.txt", text));
@@ -184,9 +192,9 @@ static void hashed_pointers_are_noticed(void **state)
 
 static void wide_kernels_are_noticed(void **state)
 {
-    static const char line[] =
-        "  bash-289   [001]    57.089903: kmalloc: call_site=f+0x1/0x2 ptr=0xffff888003c4a000 bytes_req=8 "
-        "bytes_alloc=8 gfp_flags=GFP_KERNEL node=-1 accounted=false\n";
+    static const char line[] = "  bash-289   [001]    57.089903: kmalloc: call_site=f+0x1/0x2 "
+                               "ptr=0xffff888003c4a000 bytes_req=8 "
+                               "bytes_alloc=8 gfp_flags=GFP_KERNEL node=-1 accounted=false\n";
     struct km_trace *trace = open_trace(write_text("wide.txt", line));
     struct km_event ev;
     struct km_err err;
@@ -201,7 +209,8 @@ static void wide_kernels_are_noticed(void **state)
 static void without_kmem_events(void **state)
 {
     struct km_trace *trace = open_trace(
-        write_text("sched.txt", "# tracer: nop\n  bash-1 [000] d..2. 1.000001: sched_switch: prev_comm=bash\n"));
+        write_text("sched.txt",
+                   "# tracer: nop\n  bash-1 [000] d..2. 1.000001: sched_switch: prev_comm=bash\n"));
     struct km_event ev;
     struct km_err err;
 
@@ -314,8 +323,9 @@ static void huge_lines_are_skipped(void **state)
 
 static void line_ends_of_other_systems(void **state)
 {
-    struct km_trace *trace =
-        open_trace(write_text("crlf.txt", "cpus=2\r\n  bash-1 [000] 1.000001: kfree: call_site=f+0x1 ptr=0xc1000010\r\n"));
+    struct km_trace *trace = open_trace(
+        write_text("crlf.txt",
+                   "cpus=2\r\n  bash-1 [000] 1.000001: kfree: call_site=f+0x1 ptr=0xc1000010\r\n"));
     struct km_event ev;
     struct km_err err;
 
