@@ -235,6 +235,16 @@ void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned or
     free_one(os, cpu, pfn, order);
 }
 
+void km_free_pages_bypass(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
+{
+    enum km_zone_id z = km_pfn_zone(os, pfn);
+
+    KM_BUG_ON(z == KM_NR_ZONES);
+    km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn, .order = (uint8_t)order});
+    forget(os, cpu, pfn, order);
+    free_block(os, cpu, z, pfn, order, false);
+}
+
 void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
 {
     enum km_zone_id z = km_pfn_zone(os, pfn);
@@ -254,33 +264,43 @@ void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *p
     }
 }
 
-unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr, km_pfn *out)
+enum km_zone_id km_bulk_zone(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr)
 {
     enum km_zone_id highest = km_gfp_zone(gfp);
-    enum km_migratetype mt =
-        os->mobility_grouping ? km_gfp_migratetype(gfp) : KM_MT_UNMOVABLE;
-    unsigned got = 0;
 
     /* A single page, and pages charged to a memory cgroup, take the ordinary traced path. */
-    for (int z = highest; z >= 0 && got == 0 && nr > 1 && !(gfp & KM_GFP_ACCOUNT); z--) {
+    if (nr <= 1 || (gfp & KM_GFP_ACCOUNT))
+        return KM_NR_ZONES;
+    for (int z = highest; z >= 0; z--) {
         const struct km_zone *zone = &os->zone[z];
+        uint32_t mark = km_ld32(cpu, zone->va + KM_ZONE_WATERMARK + KM_WMARK_LOW * 4) +
+                        km_ld32(cpu, zone->va + KM_ZONE_BOOST) + nr +
+                        km_ld32(cpu, zone->va + KM_ZONE_LOWMEM_RESERVE + highest * 4u);
 
-        if (!km_zone_populated(zone))
-            continue;
-        uint32_t low = km_ld32(cpu, zone->va + KM_ZONE_WATERMARK + KM_WMARK_LOW * 4) +
-                       km_ld32(cpu, zone->va + KM_ZONE_BOOST) + nr;
-
-        if (km_ld32(cpu, zone->va + KM_ZONE_NR_FREE_PAGES) <=
-            low + km_ld32(cpu, zone->va + KM_ZONE_LOWMEM_RESERVE + highest * 4u))
-            continue;
-        for (; got < nr; got++) {
-            out[got] = km_pcp_take_bulk(os, cpu, (enum km_zone_id)z, mt);
-            km_exec(cpu, &site_bulk, 24);
-            if (out[got] == KM_PFN_NONE)
-                break;
-            prepare(os, cpu, out[got], gfp, 0);
-        }
+        if (km_zone_populated(zone) && km_ld32(cpu, zone->va + KM_ZONE_NR_FREE_PAGES) > mark)
+            return (enum km_zone_id)z;
     }
+    return KM_NR_ZONES;
+}
+
+km_pfn km_bulk_page(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t gfp)
+{
+    enum km_migratetype mt = os->mobility_grouping ? km_gfp_migratetype(gfp) : KM_MT_UNMOVABLE;
+    km_pfn pfn = km_pcp_take_bulk(os, cpu, z, 0, mt);
+
+    km_exec(cpu, &site_bulk, 24);
+    if (pfn != KM_PFN_NONE)
+        prepare(os, cpu, pfn, gfp, 0);
+    return pfn;
+}
+
+unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr, km_pfn *out)
+{
+    enum km_zone_id z = km_bulk_zone(os, cpu, gfp, nr);
+    unsigned got = 0;
+
+    while (z != KM_NR_ZONES && got < nr && (out[got] = km_bulk_page(os, cpu, z, gfp)) != KM_PFN_NONE)
+        got++;
     if (!got && nr) {
         out[0] = km_alloc_pages(os, cpu, gfp, 0);
         got = out[0] != KM_PFN_NONE;

@@ -14,8 +14,14 @@ km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsign
 void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 /* The same, untraced and straight to the tail of the buddy lists (tails of alloc_pages_exact, isolation). */
 void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
+/* The same from an interrupt that found the per-CPU lists locked: straight to the buddy lists. */
+void km_free_pages_bypass(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 /* __alloc_pages_bulk: order-0 pages straight from the per-CPU list, untraced; returns how many. */
 unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr, km_pfn *out);
+/* Its parts, for a replay that knows what happened in between: the zone that serves it (KM_NR_ZONES: it takes the
+ * ordinary path), and one page. */
+enum km_zone_id km_bulk_zone(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr);
+km_pfn km_bulk_page(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t gfp);
 /* free_unref_page_list: batched order-0 frees (traced twice, as the kernel does). */
 void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *pfn, unsigned nr);
 

@@ -160,12 +160,13 @@ km_pfn km_pcp_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsi
     return pfn;
 }
 
-km_pfn km_pcp_take_bulk(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, enum km_migratetype mt)
+km_pfn km_pcp_take_bulk(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                        enum km_migratetype mt)
 {
     km_vaddr pcp = os->zone[z].pcp_va[cpu->id];
 
     km_lock(cpu, pcp + KM_PCP_LOCK);
-    km_pfn pfn = pop(os, cpu, z, pcp, 0, mt, 0);
+    km_pfn pfn = pop(os, cpu, z, pcp, order, mt, 0);
 
     km_unlock(cpu, pcp + KM_PCP_LOCK);
     return pfn;
@@ -288,6 +289,14 @@ bool km_pcp_remove(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsi
         }
     }
     return false;
+}
+
+bool km_pcp_has(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu, unsigned order,
+                enum km_migratetype mt)
+{
+    km_vaddr list = list_va(os->zone[z].pcp_va[on_cpu], list_index(os, order, mt));
+
+    return km_peek32(window, list + KM_LIST_NEXT) != list;
 }
 
 uint32_t km_pcp_count(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu)

@@ -18,8 +18,9 @@ void km_pcp_set_limits(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, 
 /* Takes a page from this CPU's list, refilling it from the buddy lists; KM_PFN_NONE if the refill failed. */
 km_pfn km_pcp_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                    enum km_migratetype mt, unsigned alloc_flags);
-/* The same for the bulk allocator: order 0, and the flush size does not decay. */
-km_pfn km_pcp_take_bulk(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, enum km_migratetype mt);
+/* The same for the bulk allocator: the flush size does not decay. */
+km_pfn km_pcp_take_bulk(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                        enum km_migratetype mt);
 /* Puts a block on this CPU's list; may flush older pages to the buddy lists. */
 void km_pcp_free(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order);
 /* Gives `pages` pages of the lists of `on_cpu` back (UINT32_MAX: all), starting with list 0. */
@@ -30,6 +31,9 @@ void km_pcp_place(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsig
 /* Takes a given page off whatever per-CPU list of `on_cpu` it is on; false if it is on none. Untimed search. */
 bool km_pcp_remove(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn);
 
+/* Would the next take be served without a refill? Untimed. */
+bool km_pcp_has(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu, unsigned order,
+                enum km_migratetype mt);
 /* Pages on the lists of a CPU. Untimed. */
 uint32_t km_pcp_count(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu);
 const char *km_pcp_check(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu);

@@ -167,6 +167,21 @@ void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr st
     km_boot_mem_map(&g->os, &g->cpu[0], mem_map_pa, facts->ram, facts->nr_ram);
 }
 
+int km_guest_clone(struct km_guest *out, const struct km_guest *from, struct km_err *err)
+{
+    int rc = km_guest_open(out, &from->facts, err);
+
+    if (rc < 0)
+        return rc;
+    const km_vaddr image = from->os.static_end_va - KM_OS_STATIC_BYTES;
+
+    out->os = from->os;
+    memcpy(out->window.base + image, from->window.base + image, KM_OS_STATIC_BYTES);
+    memcpy(out->window.base + from->os.mem_map_va, from->window.base + from->os.mem_map_va,
+           km_boot_mem_map_bytes(&from->os));
+    return KM_OK;
+}
+
 void km_guest_release(struct km_guest *g)
 {
     km_window_release(&g->window);

@@ -41,6 +41,8 @@ int km_guest_facts(struct km_machine_facts *facts, const struct km_config *cfg, 
 int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, struct km_err *err);
 /* Zones and mem_map with nothing free yet; static_pa and mem_map_pa lie in frames that are never free. */
 void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr static_pa, km_paddr mem_map_pa);
+/* A second guest in the same state (page contents outside the kernel's structures are not copied). */
+int km_guest_clone(struct km_guest *out, const struct km_guest *from, struct km_err *err);
 void km_guest_release(struct km_guest *g);
 
 #endif

@@ -22,6 +22,21 @@ bool km_range_has_free(const struct km_os *os, const uint8_t *window, km_pfn pfn
     return false;
 }
 
+void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev)
+{
+    if (ev->cpu >= KM_MAX_CPUS)
+        return;
+    if (ev->type == KM_EV_PAGES_BULK) /* one page, or accounted pages: the ordinary path */
+        busy->cpu[ev->cpu] = ev->probe.a > 1 && !(ev->probe.gfp & KM_GFP_ACCOUNT);
+    else if (ev->type == KM_EV_PAGES_BULK_RET)
+        busy->cpu[ev->cpu] = false;
+}
+
+bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev)
+{
+    return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu];
+}
+
 static bool in_one_zone(const struct km_os *os, km_pfn pfn, unsigned order)
 {
     enum km_zone_id z = km_pfn_zone(os, pfn);
@@ -46,12 +61,13 @@ static enum km_literal_result give_back(struct km_os *os, struct km_cpu *cpu, km
     return KM_LITERAL_APPLIED;
 }
 
-enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_event *ev)
+enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_pcp_busy *busy,
+                                        const struct km_event *ev)
 {
     if (ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED && ev->type != KM_EV_PAGE_PCPU_DRAIN &&
         ev->type != KM_EV_PAGE_FREE)
         return KM_LITERAL_IGNORED;
-    if (ev->type == KM_EV_PAGE_FREE && km_pcp_covers(os, ev->page.order))
+    if (ev->type == KM_EV_PAGE_FREE && km_free_reaches_pcp(os, busy, ev))
         return KM_LITERAL_IGNORED; /* goes to a per-CPU list */
 
     km_pfn pfn = ev->page.pfn;

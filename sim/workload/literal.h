@@ -17,7 +17,18 @@ enum km_literal_result {
     KM_LITERAL_CONFLICT, /* the block was not (or already) free  */
 };
 
-enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_event *ev);
+/* Which CPUs are inside the bulk allocator: it holds the per-CPU lists' lock, so an interrupt's frees miss the
+ * lists and go straight to the buddy lists (kernel-behaviour H6.4). */
+struct km_pcp_busy {
+    bool cpu[KM_MAX_CPUS];
+};
+/* Follows pages_bulk probes; call it for every event, before anything else uses `busy`. */
+void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev);
+/* Does a free of this order reach the per-CPU lists? */
+bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev);
+
+enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_pcp_busy *busy,
+                                        const struct km_event *ev);
 
 /* Is every page of the block free / is any of it free? Untimed. */
 bool km_range_free(const struct km_os *os, const uint8_t *window, km_pfn pfn, unsigned order);

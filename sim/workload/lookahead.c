@@ -5,8 +5,6 @@
  */
 #include "sim/workload/lookahead.h"
 
-#include "sim/workload/literal.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +90,16 @@ static bool page_seen(struct km_lookahead *la, km_pfn pfn, unsigned order)
     return seen;
 }
 
+/* The list this event is about held no page of the start any more. */
+static void note_empty(struct km_lookahead *la, const struct km_guest *oracle, const struct km_event *ev)
+{
+    enum km_zone_id z = km_pfn_zone(&oracle->os, ev->page.pfn);
+
+    if (ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_PCP_TYPES && z != KM_NR_ZONES &&
+        ev->cpu < KM_MAX_CPUS)
+        la->emptied[ev->cpu][z][ev->page.order][ev->page.migratetype] = true;
+}
+
 static void note_carve(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
 {
     km_pfn head;
@@ -99,8 +107,7 @@ static void note_carve(struct km_lookahead *la, struct km_guest *oracle, const s
     uint8_t type = (uint8_t)ev->page.migratetype;
 
     page_seen(la, ev->page.pfn, ev->page.order);
-    if (type < KM_MT_PCP_TYPES && km_pfn_zone(&oracle->os, ev->page.pfn) != KM_NR_ZONES && ev->cpu < KM_MAX_CPUS)
-        la->refilled[ev->cpu][km_pfn_zone(&oracle->os, ev->page.pfn)][ev->page.order][type] = true;
+    note_empty(la, oracle, ev);
     if (!km_buddy_find(&oracle->os, oracle->window.base, ev->page.pfn, &head, &order))
         return;
     uint8_t *hint = &la->pageblock_hint[head >> oracle->os.p.pageblock_order];
@@ -152,6 +159,8 @@ static void note_drain(struct km_lookahead *la, struct km_guest *oracle, const s
 
     if (!page_seen(la, ev->page.pfn, ev->page.order))
         remember(&la->back, ev);
+    else /* a younger page leaves from the tail: the old ones are gone */
+        note_empty(la, oracle, ev);
     if (*type == KM_TYPE_UNKNOWN && ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_ISOLATE)
         *type = (uint8_t)ev->page.migratetype;
     note_merge(la, oracle, ev->page.pfn, ev->page.order);
@@ -166,6 +175,7 @@ void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const 
 {
     struct km_os *os = &oracle->os;
 
+    km_pcp_busy_event(&la->busy, ev);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
         if (usable(la, ev))
@@ -186,12 +196,12 @@ void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const 
         if (!usable(la, ev))
             break;
         page_seen(la, ev->page.pfn, ev->page.order);
-        if (!km_pcp_covers(os, ev->page.order))
+        if (!km_free_reaches_pcp(os, &la->busy, ev))
             note_merge(la, oracle, ev->page.pfn, ev->page.order);
         break;
     default:
         return;
     }
-    if (km_literal_apply(os, &oracle->cpu[0], ev) == KM_LITERAL_CONFLICT)
+    if (km_literal_apply(os, &oracle->cpu[0], &la->busy, ev) == KM_LITERAL_CONFLICT)
         la->irregular++;
 }

@@ -12,6 +12,7 @@
 
 #include "sim/trace/trace.h"
 #include "sim/workload/guest.h"
+#include "sim/workload/literal.h"
 
 enum { KM_TYPE_UNKNOWN = 0xff };
 
@@ -36,8 +37,10 @@ struct km_lookahead {
     uint8_t *pageblock_hint; /* the same from weaker evidence (type a block was carved for) */
     struct km_pcp_entries front; /* allocated before anything refilled or freed them: list heads, in order */
     struct km_pcp_entries back;  /* drained first: list tails, last one first */
-    /* [cpu][zone][order][type]: the list was refilled, so by then it had run empty */
-    bool refilled[KM_MAX_CPUS][KM_NR_ZONES][KM_NR_ORDERS][KM_MT_PCP_TYPES];
+    /* [cpu][zone][order][type]: the list was refilled, or drained of a younger page: by then nothing of the
+     * start was left on it */
+    bool emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_NR_ORDERS][KM_MT_PCP_TYPES];
+    struct km_pcp_busy busy;
     uint32_t carves;
     km_pfn pending_head; /* donor named by the extfrag event just seen */
     uint8_t pending_type;

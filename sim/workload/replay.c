@@ -60,8 +60,7 @@ void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_
         diverged(r, ev, model);
 }
 
-/* True once the event stream has reached the moment the start state describes. */
-static bool past_start(struct km_replay *r, const struct km_event *ev)
+bool km_replay_past_start(struct km_replay *r, const struct km_event *ev)
 {
     uint64_t value;
     const char *rest;
@@ -90,7 +89,7 @@ static bool fetch(struct km_replay *r)
             return false;
         }
         r->index++;
-        if (!past_start(r, &r->head))
+        if (!km_replay_past_start(r, &r->head))
             continue;
         if (r->head.cpu >= r->guest.os.p.cpus) {
             km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
@@ -167,6 +166,7 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
         return;
     }
     note_event(r, &ev);
+    km_pcp_busy_event(&r->busy, &ev);
     km_live_objects_event(r, &ev);
     r->mode->event(r, cpu, &ev);
     km_progress_update(&r->progress, r->index, km_trace_info(r->trace)->position, ev.time_ns - r->start_ns);
@@ -302,6 +302,12 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     bool timed = r->cfg->timing == KM_TIMING_FULL && opt->engine;
     double begun = seconds();
 
+    if (r->mode->follows_lists && r->cfg->replay.lookahead) {
+        int rc = km_shadow_run(r, r->cfg->workload.trace, err);
+
+        if (rc < 0)
+            return rc;
+    }
     if (r->mode->open) {
         int rc = r->mode->open(r, err);
 
@@ -348,6 +354,8 @@ static void release(struct km_replay *r)
         km_report_close(r->report);
     km_trace_close(r->trace);
     km_page_map_release(&r->map);
+    km_adjustments_release(&r->adjust);
+    free(r->guessed);
     km_guest_release(&r->guest);
     km_live_objects_release(r);
     if (r->bundle) {

@@ -13,7 +13,15 @@
 #include "sim/report/report.h"
 #include "sim/trace/trace.h"
 #include "sim/workload/guest.h"
+#include "sim/workload/literal.h"
+#include "sim/workload/shadow.h"
 #include "sim/workload/page_map.h"
+
+/* A block on a per-CPU list whose place was guessed from ZONEINFO's count alone. */
+struct km_guessed_page {
+    km_pfn pfn;
+    uint8_t cpu, zone, order;
+};
 
 enum km_skip_reason {
     KM_SKIP_BEFORE_START,  /* recorded before the start snapshot was complete        */
@@ -36,6 +44,7 @@ struct km_objects;
 /* One replay mode. */
 struct km_replay_mode_ops {
     const char *name;
+    bool follows_lists; /* keeps per-CPU lists of its own: wants what the trace leaves out (shadow.h) */
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
     void (*mark)(struct km_replay *r, const struct km_event *ev); /* optional: trace_marker lines */
@@ -63,6 +72,10 @@ struct km_replay {
     struct km_run_summary sum;
     uint64_t skipped[KM_SKIP_NR];
     struct km_samples samples;
+    struct km_guessed_page *guessed; /* owned; start_snapshot.c */
+    size_t nr_guessed, room_guessed;
+    struct km_pcp_busy busy;
+    struct km_adjustments adjust;   /* shadow.c: what the trace leaves out */
     struct km_pages_state *pages;   /* replay_pages.c */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
@@ -121,6 +134,9 @@ void km_live_objects_release(struct km_replay *r);
 
 /* prescan.c: highest frame named in the trace; an error if it has no page events. */
 int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err);
+
+/* replay.c: true once the stream has reached the moment the start state describes. */
+bool km_replay_past_start(struct km_replay *r, const struct km_event *ev);
 
 /* samples.c */
 void km_samples_mark(struct km_replay *r, const struct km_event *ev);

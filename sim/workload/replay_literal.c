@@ -34,7 +34,7 @@ static void oracle_event(struct km_replay *r, struct km_cpu *cpu, const struct k
 {
     if (r->boot && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && valid_block(r, ev))
         km_boot_synchronise(r, ev);
-    count_literal(r, km_literal_apply(&r->guest.os, cpu, ev));
+    count_literal(r, km_literal_apply(&r->guest.os, cpu, &r->busy, ev));
 }
 
 static enum km_migratetype type_of(const struct km_event *ev)
@@ -120,7 +120,7 @@ static void buddy_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         give_back(r, cpu, ev, type_of(ev));
     } else {
         note_use(r, ev);
-        if (ev->type == KM_EV_PAGE_FREE && !km_pcp_covers(os, ev->page.order))
+        if (ev->type == KM_EV_PAGE_FREE && !km_free_reaches_pcp(os, &r->busy, ev))
             give_back(r, cpu, ev, km_pageblock_type(os, cpu, km_pfn_zone(os, ev->page.pfn), ev->page.pfn));
         else
             km_replay_skip(r, KM_SKIP_NOT_MODELLED);

@@ -3,15 +3,15 @@
  *
  * Only mm_page_alloc and mm_page_free (with order, GFP flags and CPU) drive it; zone_locked and pcpu_drain are
  * consequences the model has to produce itself. Pages are followed through a map traced -> model.
- * Batched frees: the kernel first announces every page (mm_page_free), then frees them one by one
- *   (mm_page_free_batched). An announced page waits until its batched event, or until the CPU does something
- *   else with its lists.
+ * Batched frees wait for their batched event (pending.h).
+ * Silent allocations and allocations recorded late come from following the traced lists first (shadow.h).
  * Bulk pages (probe pages_bulk) leave the lists without an event; their frees name frames the model never
  *   handed out by name, so the bulk page of the same frame, else the oldest one of the zone, stands for it.
  * Boot: per-CPU lists are boot pagesets until a refill fetches more than one page; watermarks and final limits
  *   hold from the first event of a second CPU (or of init on a single one) on.
  * References: kernel-behaviour C2, C8, C9, H4, H6, H7; start-state notes.
  */
+#include "sim/workload/pending.h"
 #include "sim/workload/replay.h"
 
 #include "models/base/bits.h"
@@ -21,13 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_MAX 4096u
 #define BOOST_RELIEF_NS 100000000ull /* kswapd takes a boost back within about 0.1 s */
 
-struct pending_frees {
-    uint32_t nr;
-    km_pfn traced[PENDING_MAX];
-    bool after_batched; /* the last list event of this CPU was mm_page_free_batched */
+#define EARLY_MAX 64u
+
+struct early { /* an allocation that happened before its event (shadow.h) */
+    uint64_t of;
+    km_pfn pfn;
 };
 
 struct bulk_pool { /* pages of pages_bulk whose traced frames are unknown: FIFO per zone */
@@ -35,8 +35,17 @@ struct bulk_pool { /* pages of pages_bulk whose traced frames are unknown: FIFO 
     size_t head, nr, room;
 };
 
+struct bulk_call { /* between pages_bulk and pages_bulk_ret */
+    uint64_t left;
+    uint32_t gfp, carved;
+    enum km_zone_id zone;
+};
+
 struct km_pages_state {
-    struct pending_frees pending[KM_MAX_CPUS];
+    struct bulk_call bulk[KM_MAX_CPUS];
+    struct km_pending pending[KM_MAX_CPUS];
+    struct early early[EARLY_MAX];
+    unsigned nr_early;
     struct bulk_pool pool[KM_NR_ZONES];
     uint8_t *in_pool; /* [model pfn] */
     bool exact[KM_MAX_CPUS]; /* inside alloc_pages_exact: surplus pages go straight to the buddy tails */
@@ -154,41 +163,74 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, 
     r->sum.events_applied++;
 }
 
-static void commit_pending(struct km_replay *r, struct km_cpu *cpu, uint32_t nr)
+/* Announced frees of this CPU that happen no later than ev. */
+static void commit_due(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct pending_frees *p = &state(r)->pending[cpu->id];
+    struct km_pending *p = &state(r)->pending[cpu->id];
+    uint32_t due = km_pending_due(p, ev);
 
-    for (uint32_t i = 0; i < nr; i++)
+    for (uint32_t i = 0; i < due; i++)
         commit_free(r, cpu, p->traced[i], 0);
-    p->nr -= nr;
-    memmove(p->traced, p->traced + nr, p->nr * sizeof(p->traced[0]));
+    km_pending_drop(p, due);
+}
+
+/* A free that misses the per-CPU lists because the interrupted code holds them. */
+static void free_to_buddy(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
+{
+    struct km_os *os = &r->guest.os;
+    km_pfn pfn = km_page_map_block(&r->map, ev->page.pfn, ev->page.order);
+
+    if (pfn == KM_PFN_NONE) {
+        km_replay_skip(r, KM_SKIP_UNKNOWN_FREE);
+        return;
+    }
+    km_page_map_clear(&r->map, ev->page.pfn, ev->page.order);
+    km_free_pages_bypass(os, cpu, pfn, ev->page.order);
+    r->sum.events_applied++;
 }
 
 static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct pending_frees *p = &state(r)->pending[cpu->id];
-
-    p->after_batched = false;
-    if (ev->page.order == 0 && !state(r)->exact[cpu->id]) {
-        if (p->nr == PENDING_MAX)
-            commit_pending(r, cpu, p->nr);
-        p->traced[p->nr++] = ev->page.pfn;
-        return;
-    }
-    commit_pending(r, cpu, p->nr);
-    commit_free(r, cpu, ev->page.pfn, ev->page.order);
+    if (km_pcp_covers(&r->guest.os, ev->page.order) && !km_free_reaches_pcp(&r->guest.os, &r->busy, ev))
+        free_to_buddy(r, cpu, ev);
+    else if (ev->page.order == 0 && !state(r)->exact[cpu->id])
+        km_pending_add(&state(r)->pending[cpu->id], ev->page.pfn);
+    else
+        commit_free(r, cpu, ev->page.pfn, ev->page.order);
 }
 
-static void on_batched(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
+/* What the trace leaves out up to this event (shadow.h). */
+static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, uint64_t index)
 {
-    struct pending_frees *p = &state(r)->pending[cpu->id];
+    struct km_adjustments *a = &r->adjust;
+    struct km_pages_state *s = state(r);
 
-    p->after_batched = true;
-    for (uint32_t i = 0; i < p->nr; i++)
-        if (p->traced[i] == ev->page.pfn) {
-            commit_pending(r, cpu, i + 1);
-            return;
+    for (; a->next < a->nr && a->entry[a->next].index <= index; a->next++) {
+        const struct km_adjust *e = &a->entry[a->next];
+
+        if (e->kind == KM_ADJUST_EARLY) {
+            if (s->nr_early < EARLY_MAX)
+                s->early[s->nr_early++] =
+                    (struct early){.of = e->of, .pfn = km_alloc_pages(&r->guest.os, cpu, e->gfp, e->order)};
+            continue;
         }
+        km_pfn pfn = km_pcp_take_bulk(&r->guest.os, cpu, (enum km_zone_id)e->zone, e->order,
+                                      (enum km_migratetype)e->migratetype);
+
+        if (pfn != KM_PFN_NONE)
+            km_page_map_set(&r->map, e->traced, pfn, e->order);
+    }
+}
+
+static bool took_early(struct km_pages_state *s, uint64_t index, km_pfn *pfn)
+{
+    for (unsigned i = 0; i < s->nr_early; i++)
+        if (s->early[i].of == index) {
+            *pfn = s->early[i].pfn;
+            s->early[i] = s->early[--s->nr_early];
+            return true;
+        }
+    return false;
 }
 
 static void apply_zone_facts(struct km_replay *r, const struct km_proc_state *state_files)
@@ -246,8 +288,10 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
             if (km_page_map_get(&r->map, ev->page.pfn + i) != KM_PFN_NONE)
                 commit_free(r, cpu, ev->page.pfn + i, 0);
     }
-    km_pfn pfn = km_alloc_pages(&g->os, cpu, ev->page.gfp, order);
+    km_pfn pfn;
 
+    if (!took_early(state(r), r->event_index, &pfn))
+        pfn = km_alloc_pages(&g->os, cpu, ev->page.gfp, order);
     measure(r, cpu, "page_alloc", before);
     km_replay_pfn_agreement(r, ev, pfn);
     if (pfn == KM_PFN_NONE) {
@@ -262,24 +306,58 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
     r->sum.events_applied++;
 }
 
+/* One refill at most: an interrupt between two refills may have changed the buddy lists. */
+static void bulk_step(struct km_replay *r, struct km_cpu *cpu, bool may_refill)
+{
+    struct bulk_call *b = &state(r)->bulk[cpu->id];
+    const struct km_guest *g = &r->guest;
+
+    while (b->left && (may_refill || km_pcp_has(&g->os, g->window.base, b->zone, cpu->id, 0, km_gfp_migratetype(b->gfp)))) {
+        if (!km_pcp_has(&g->os, g->window.base, b->zone, cpu->id, 0, km_gfp_migratetype(b->gfp)))
+            may_refill = false;
+        km_pfn pfn = km_bulk_page(&r->guest.os, cpu, b->zone, b->gfp);
+
+        if (pfn == KM_PFN_NONE) {
+            b->left = 0;
+            return;
+        }
+        pool_put(state(r), b->zone, pfn);
+        b->left--;
+    }
+}
+
 static void on_bulk(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    km_pfn out[256];
-    uint64_t left = ev->probe.a;
+    struct bulk_call *b = &state(r)->bulk[cpu->id];
 
-    if (left <= 1 || (ev->probe.gfp & KM_GFP_ACCOUNT))
-        return; /* the ordinary, traced path */
-    while (left) {
-        unsigned want = (unsigned)km_min_u64(left, KM_ARRAY_LEN(out));
-        unsigned got = km_alloc_pages_bulk(&r->guest.os, cpu, ev->probe.gfp, want, out);
-
-        for (unsigned i = 0; i < got; i++)
-            pool_put(state(r), km_pfn_zone(&r->guest.os, out[i]), out[i]);
-        if (got < want)
-            break;
-        left -= got;
-    }
+    *b = (struct bulk_call){.gfp = ev->probe.gfp};
+    b->zone = km_bulk_zone(&r->guest.os, cpu, b->gfp, (unsigned)km_min_u64(ev->probe.a, UINT32_MAX));
+    if (b->zone == KM_NR_ZONES)
+        return;
+    b->left = ev->probe.a;
+    bulk_step(r, cpu, false);
     r->sum.events_applied++;
+}
+
+/* A refill begins with every batch-th carving inside the call. */
+static void on_bulk_carve(struct km_replay *r, struct km_cpu *cpu)
+{
+    struct bulk_call *b = &state(r)->bulk[cpu->id];
+    uint32_t batch = km_peek32(r->guest.window.base, r->guest.os.zone[b->zone].pcp_va[cpu->id] + KM_PCP_BATCH);
+
+    if (b->carved++ % batch == 0)
+        bulk_step(r, cpu, true);
+}
+
+static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu)
+{
+    struct bulk_call *b = &state(r)->bulk[cpu->id];
+
+    for (uint64_t before = b->left + 1; b->left && b->left < before;) {
+        before = b->left;
+        bulk_step(r, cpu, true);
+    }
+    b->left = 0;
 }
 
 static void clear_boost(struct km_replay *r)
@@ -297,43 +375,38 @@ static bool in_range(const struct km_replay *r, const struct km_event *ev)
 
 static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct pending_frees *p = &state(r)->pending[cpu->id];
-
     if (r->boot)
         follow_boot(r, ev);
     if (r->boost_clear_ns <= ev->time_ns || ev->type == KM_EV_KSWAPD_SLEEP)
         clear_boost(r);
+    if (r->boot && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
+        km_boot_synchronise(r, ev);
+    if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&
+        !in_range(r, ev)) {
+        km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
+        return;
+    }
+    apply_adjustments(r, cpu, r->event_index);
+    commit_due(r, cpu, ev);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC:
-        if (ev->page.pfn != KM_PFN_NONE && !in_range(r, ev)) {
-            km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
-            return;
-        }
-        commit_pending(r, cpu, p->nr);
         on_alloc(r, cpu, ev);
         return;
     case KM_EV_PAGE_FREE:
-        if (!in_range(r, ev))
-            km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
-        else
-            on_free(r, cpu, ev);
+        on_free(r, cpu, ev);
         return;
     case KM_EV_PAGE_FREE_BATCHED:
-        on_batched(r, cpu, ev);
         return;
-    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
-        if (r->boot && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
-            km_boot_synchronise(r, ev);
-        commit_pending(r, cpu, p->nr);
-        break;
-    case KM_EV_PAGE_PCPU_DRAIN:
-        if (!p->after_batched)
-            commit_pending(r, cpu, p->nr);
-        break;
     case KM_EV_PAGES_BULK:
-        commit_pending(r, cpu, p->nr);
         on_bulk(r, cpu, ev);
         return;
+    case KM_EV_PAGES_BULK_RET:
+        on_bulk_ret(r, cpu);
+        return;
+    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        if (state(r)->bulk[cpu->id].left && ev->page.order == 0)
+            on_bulk_carve(r, cpu);
+        break;
     case KM_EV_PAGES_EXACT:
         state(r)->exact[cpu->id] = true;
         break;
@@ -361,4 +434,4 @@ void km_pages_boosted(struct km_replay *r, uint64_t time_ns)
 }
 
 const struct km_replay_mode_ops km_replay_pages = {
-    .name = "pages", .open = km_pages_open, .event = pages_event, .close = km_pages_close};
+    .name = "pages", .follows_lists = true, .open = km_pages_open, .event = pages_event, .close = km_pages_close};

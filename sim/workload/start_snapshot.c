@@ -363,6 +363,20 @@ static bool unseen_block(const struct snapshot *s, km_pfn pfn, unsigned order)
     return true;
 }
 
+static void remember_guess(struct km_replay *r, struct km_guessed_page page)
+{
+    if (r->nr_guessed == r->room_guessed) {
+        size_t room = r->room_guessed ? 2 * r->room_guessed : 256;
+        struct km_guessed_page *grown = realloc(r->guessed, room * sizeof(*grown));
+
+        if (!grown)
+            return; /* the guess stands as it is */
+        r->guessed = grown;
+        r->room_guessed = room;
+    }
+    r->guessed[r->nr_guessed++] = page;
+}
+
 /* Fills one per-CPU list with blocks nothing in the trace touches; returns the pages placed. */
 static uint32_t place_unseen(struct snapshot *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, unsigned order,
                              enum km_migratetype mt, uint32_t pages)
@@ -376,6 +390,7 @@ static uint32_t place_unseen(struct snapshot *s, struct km_guest *g, enum km_zon
             continue;
         km_pcp_place(&g->os, &g->cpu[0], z, cpu, p, order, mt);
         km_page_map_clear(&s->r->map, p, order);
+        remember_guess(s->r, (struct km_guessed_page){p, (uint8_t)cpu, (uint8_t)z, (uint8_t)order});
         placed += 1u << order;
     }
     return placed;
@@ -388,7 +403,7 @@ static void place_missing(struct snapshot *s, struct km_guest *g, enum km_zone_i
 
     for (unsigned order = 0; order <= g->os.p.personality->pcp_max_order; order++)
         for (unsigned i = 0; i < KM_ARRAY_LEN(order_of_types) && missing; i++)
-            if (!s->la.refilled[cpu][z][order][order_of_types[i]])
+            if (!s->la.emptied[cpu][z][order][order_of_types[i]])
                 missing -= place_unseen(s, g, z, cpu, order, order_of_types[i], missing);
 }
 

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT
+ * shadow.c - see shadow.h.
+ *
+ * The traced kernel's per-CPU lists are kept as doubly linked lists of traced frames. Refills append
+ * (mm_page_alloc_zone_locked), frees push, drains remove, allocations take from the head.
+ * 1. A refill finds its list empty: whatever the shadow still has there was taken silently.
+ * 2. An allocation from below the head: refilled pages above it were taken silently. Freed pages above it
+ *    were either taken silently too, or pushed after this allocation by an interrupt that ran before its
+ *    event was recorded; the first is true if they are never seen leaving, the second if they are.
+ * 3. A page freed while the shadow has it on a list was taken silently before.
+ * 4. Between pages_bulk and pages_bulk_ret the probe says how many leave: nothing is inferred.
+ * Pageblock types (which list a freed page goes to) come from running mode `buddy` alongside.
+ * Invariants: a frame is on at most one list.
+ */
+#include "sim/workload/shadow.h"
+
+#include "sim/workload/pending.h"
+#include "sim/workload/replay.h"
+
+#include "models/os/pcp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NR_LISTS (KM_MAX_CPUS * KM_NR_ZONES * KM_NR_ORDERS * KM_MT_PCP_TYPES)
+#define NOWHERE UINT16_MAX
+
+enum origin { REFILLED, FREED };
+
+struct entry {
+    uint32_t next, prev; /* frames, or nr_frames + list for the list's head */
+    uint16_t list;       /* NOWHERE: on none */
+    uint8_t origin;
+    uint32_t skipped_by; /* 1 + index into skips: an allocation that went past it; 0: none */
+    uint64_t pushed;     /* event at which it was freed */
+};
+
+struct skip { /* an allocation recorded although freed pages lay above its page */
+    uint64_t index, early;
+    uint32_t gfp;
+    uint32_t pages; /* freed blocks it went past */
+    uint8_t cpu, order;
+};
+
+struct held { /* a carving that may be a direct allocation instead of a refill */
+    bool active;
+    km_pfn pfn;
+    uint8_t order, migratetype;
+    uint64_t index;
+};
+
+#define BULK_MAX 1024u
+
+struct bulk { /* what the last bulk allocation of a CPU took, as far as the shadow can tell */
+    uint16_t list;
+    uint8_t zone, migratetype;
+    uint32_t nr;
+    km_pfn pfn[BULK_MAX];
+};
+
+struct shadow {
+    struct km_replay *t; /* mode buddy on a copy of the start */
+    struct km_adjustments *out;
+    struct entry *e; /* frames, then list heads */
+    km_pfn frames;
+    struct skip *skips;
+    size_t nr_skips, room_skips;
+    struct km_pending pending[KM_MAX_CPUS];
+    struct held held[KM_MAX_CPUS];
+    uint16_t burst[KM_MAX_CPUS]; /* list being refilled by the last event of the CPU */
+    uint32_t bulk_gfp[KM_MAX_CPUS];
+    struct bulk bulk[KM_MAX_CPUS];
+    /* pages a bulk allocation got although the shadow's list was empty: they were there at the start */
+    uint32_t shortage[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES];
+    bool refilled[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES]; /* order 0: exactly known by the last bulk's end */
+    bool failed;
+};
+
+static uint16_t list_id(unsigned cpu, enum km_zone_id z, unsigned order, unsigned mt)
+{
+    return (uint16_t)(((cpu * KM_NR_ZONES + z) * KM_NR_ORDERS + order) * KM_MT_PCP_TYPES + mt);
+}
+
+static uint32_t head_of(const struct shadow *s, uint16_t list)
+{
+    return s->frames + list;
+}
+
+static bool is_empty(const struct shadow *s, uint16_t list)
+{
+    return s->e[head_of(s, list)].next == head_of(s, list);
+}
+
+static void unlink_frame(struct shadow *s, km_pfn pfn)
+{
+    s->e[s->e[pfn].prev].next = s->e[pfn].next;
+    s->e[s->e[pfn].next].prev = s->e[pfn].prev;
+    s->e[pfn].list = NOWHERE;
+}
+
+static void link_frame(struct shadow *s, km_pfn pfn, uint16_t list, bool at_head, enum origin origin, uint64_t index)
+{
+    uint32_t head = head_of(s, list), prev = at_head ? head : s->e[head].prev, next = s->e[prev].next;
+
+    if (s->e[pfn].list != NOWHERE)
+        unlink_frame(s, pfn);
+    prev = at_head ? head : s->e[head].prev;
+    next = s->e[prev].next;
+    s->e[pfn] = (struct entry){.next = next, .prev = prev, .list = list, .origin = (uint8_t)origin, .pushed = index};
+    s->e[prev].next = pfn;
+    s->e[next].prev = pfn;
+}
+
+static void emit(struct shadow *s, const struct km_adjust *a)
+{
+    struct km_adjustments *out = s->out;
+
+    if (out->nr == out->room) {
+        size_t room = out->room ? 2 * out->room : 1024;
+        struct km_adjust *grown = realloc(out->entry, room * sizeof(*grown));
+
+        if (!grown) {
+            s->failed = true;
+            return;
+        }
+        out->entry = grown;
+        out->room = room;
+    }
+    out->entry[out->nr++] = *a;
+}
+
+/* Undoes list_id for the coordinates of an adjustment. */
+static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
+{
+    uint16_t list = s->e[pfn].list;
+    uint32_t by = s->e[pfn].skipped_by;
+
+    emit(s, &(struct km_adjust){.kind = KM_ADJUST_TAKE,
+                                .index = by ? s->skips[by - 1].index : index,
+                                .traced = pfn,
+                                .migratetype = list % KM_MT_PCP_TYPES,
+                                .order = (uint8_t)(list / KM_MT_PCP_TYPES % KM_NR_ORDERS),
+                                .zone = (uint8_t)(list / KM_MT_PCP_TYPES / KM_NR_ORDERS % KM_NR_ZONES),
+                                .cpu = (uint8_t)(list / KM_MT_PCP_TYPES / KM_NR_ORDERS / KM_NR_ZONES)});
+    s->out->silent_pages += 1u << (list / KM_MT_PCP_TYPES % KM_NR_ORDERS);
+    unlink_frame(s, pfn);
+}
+
+/* The page is seen leaving its list: an allocation that went past it came before the page was freed. */
+static void seen_leaving(struct shadow *s, km_pfn pfn)
+{
+    uint32_t by = s->e[pfn].skipped_by;
+
+    if (by) {
+        struct skip *k = &s->skips[by - 1];
+
+        if (!k->early || s->e[pfn].pushed < k->early)
+            k->early = s->e[pfn].pushed;
+    }
+    unlink_frame(s, pfn);
+}
+
+static void take_all(struct shadow *s, uint16_t list, uint64_t index)
+{
+    while (!is_empty(s, list))
+        emit_take(s, s->e[head_of(s, list)].next, index);
+}
+
+static uint32_t new_skip(struct shadow *s, const struct km_event *ev, uint64_t index)
+{
+    if (s->nr_skips == s->room_skips) {
+        size_t room = s->room_skips ? 2 * s->room_skips : 256;
+        struct skip *grown = realloc(s->skips, room * sizeof(*grown));
+
+        if (!grown) {
+            s->failed = true;
+            return 0;
+        }
+        s->skips = grown;
+        s->room_skips = room;
+    }
+    s->skips[s->nr_skips++] =
+        (struct skip){.index = index, .gfp = ev->page.gfp, .cpu = ev->cpu, .order = ev->page.order};
+    return (uint32_t)s->nr_skips;
+}
+
+static void on_bulk_ret(struct shadow *s, const struct km_event *ev)
+{
+    const struct km_os *os = &s->t->guest.os;
+    int z = km_gfp_zone(s->bulk_gfp[ev->cpu]);
+
+    while (z > 0 && !km_zone_populated(&os->zone[z]))
+        z--;
+    enum km_migratetype mt = km_gfp_migratetype(s->bulk_gfp[ev->cpu]);
+    struct bulk *b = &s->bulk[ev->cpu];
+    uint64_t popped = 0;
+
+    *b = (struct bulk){.list = list_id(ev->cpu, (enum km_zone_id)z, 0, mt), .zone = (uint8_t)z, .migratetype = mt};
+    for (; popped < ev->probe.a && !is_empty(s, b->list); popped++) {
+        km_pfn pfn = s->e[head_of(s, b->list)].next;
+
+        unlink_frame(s, pfn);
+        if (b->nr < BULK_MAX)
+            b->pfn[b->nr++] = pfn;
+    }
+    if (s->refilled[ev->cpu][z][mt])
+        b->list = NOWHERE; /* the list was exactly known: nothing to correct later */
+    else
+        s->shortage[ev->cpu][z][mt] += (uint32_t)(ev->probe.a - popped);
+    s->refilled[ev->cpu][z][mt] |= s->burst[ev->cpu] == b->list;
+}
+
+/* A page the shadow gave to the bulk allocation is allocated visibly: it and those behind it stayed on the
+ * list, and as many more had been there at the start. */
+static void correct_bulk(struct shadow *s, unsigned cpu, uint16_t list, km_pfn pfn)
+{
+    struct bulk *b = &s->bulk[cpu];
+
+    if (b->list != list)
+        return;
+    for (uint32_t i = 0; i < b->nr; i++) {
+        if (b->pfn[i] != pfn)
+            continue;
+        s->shortage[cpu][b->zone][b->migratetype] += b->nr - i;
+        for (uint32_t k = i + 1; k < b->nr; k++)
+            link_frame(s, b->pfn[k], list, false, REFILLED, 0);
+        b->list = NOWHERE;
+        return;
+    }
+}
+
+static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index)
+{
+    km_pfn pfn = ev->page.pfn;
+    uint16_t list = list_id(ev->cpu, km_pfn_zone(&s->t->guest.os, pfn), ev->page.order, km_gfp_migratetype(ev->page.gfp));
+    uint32_t skip = 0;
+
+    if (s->e[pfn].list == NOWHERE)
+        correct_bulk(s, ev->cpu, list, pfn);
+    if (s->e[pfn].list == NOWHERE)
+        return; /* straight from the buddy lists, or from what nobody knows */
+    if (s->e[pfn].list == list)
+        for (uint32_t p = s->e[head_of(s, list)].next, next; p != pfn; p = next) {
+            next = s->e[p].next;
+            if (s->e[p].origin == REFILLED) {
+                emit_take(s, p, index);
+            } else if (!s->e[p].skipped_by) {
+                if (!skip)
+                    skip = new_skip(s, ev, index);
+                s->e[p].skipped_by = skip;
+                if (skip)
+                    s->skips[skip - 1].pages++;
+            }
+        }
+    seen_leaving(s, pfn);
+}
+
+static enum km_migratetype list_type(struct shadow *s, km_pfn pfn)
+{
+    struct km_guest *g = &s->t->guest;
+    enum km_migratetype mt = km_pageblock_type(&g->os, &g->cpu[0], km_pfn_zone(&g->os, pfn), pfn);
+
+    return mt < KM_MT_PCP_TYPES ? mt : KM_MT_MOVABLE;
+}
+
+static void push(struct shadow *s, unsigned cpu, km_pfn pfn, unsigned order, uint64_t index)
+{
+    link_frame(s, pfn, list_id(cpu, km_pfn_zone(&s->t->guest.os, pfn), order, list_type(s, pfn)), true, FREED, index);
+}
+
+static void on_free(struct shadow *s, const struct km_event *ev, uint64_t index)
+{
+    km_pfn pfn = ev->page.pfn;
+
+    if (s->e[pfn].list != NOWHERE)
+        emit_take(s, pfn, index);
+    if (!km_free_reaches_pcp(&s->t->guest.os, &s->t->busy, ev))
+        return;
+    if (ev->page.order == 0)
+        km_pending_add(&s->pending[ev->cpu], pfn);
+    else
+        push(s, ev->cpu, pfn, ev->page.order, index);
+}
+
+static void on_carve(struct shadow *s, const struct km_event *ev, uint64_t index)
+{
+    uint16_t list;
+
+    if (!km_pcp_covers(&s->t->guest.os, ev->page.order) || ev->page.migratetype < 0 ||
+        ev->page.migratetype >= KM_MT_PCP_TYPES)
+        return;
+    list = list_id(ev->cpu, km_pfn_zone(&s->t->guest.os, ev->page.pfn), ev->page.order, (unsigned)ev->page.migratetype);
+    if (s->burst[ev->cpu] != list && !is_empty(s, list) && !s->t->busy.cpu[ev->cpu])
+        s->held[ev->cpu] = (struct held){.active = true,
+                                         .pfn = ev->page.pfn,
+                                         .order = ev->page.order,
+                                         .migratetype = (uint8_t)ev->page.migratetype,
+                                         .index = index};
+    else
+        link_frame(s, ev->page.pfn, list, false, REFILLED, index);
+    if (s->bulk[ev->cpu].list == list)
+        s->bulk[ev->cpu].list = NOWHERE;
+    if (ev->page.order == 0 && !s->t->busy.cpu[ev->cpu])
+        s->refilled[ev->cpu][km_pfn_zone(&s->t->guest.os, ev->page.pfn)][ev->page.migratetype] = true;
+    s->burst[ev->cpu] = list;
+}
+
+/* The event behind a held carving decides: its own allocation means the lists were passed by. */
+static bool settle_held(struct shadow *s, const struct km_event *ev)
+{
+    struct held *h = &s->held[ev->cpu];
+
+    if (!h->active)
+        return false;
+    h->active = false;
+    if (ev->type == KM_EV_PAGE_ALLOC && ev->page.pfn == h->pfn && ev->page.order == h->order)
+        return true;
+    uint16_t list = list_id(ev->cpu, km_pfn_zone(&s->t->guest.os, h->pfn), h->order, h->migratetype);
+
+    take_all(s, list, h->index);
+    link_frame(s, h->pfn, list, false, REFILLED, h->index);
+    return false;
+}
+
+/* Moves guessed pages of the start to the lists that turned out to need them. */
+static void repair_start(struct shadow *s, struct km_replay *r)
+{
+    struct km_guest *g = &r->guest;
+
+    for (size_t i = 0; i < r->nr_guessed; i++) {
+        const struct km_guessed_page *p = &r->guessed[i];
+        uint32_t *wanted = s->shortage[p->cpu][p->zone];
+        enum km_migratetype mt = KM_MT_UNMOVABLE;
+
+        while (mt < KM_MT_PCP_TYPES && !wanted[mt])
+            mt++;
+        if (mt == KM_MT_PCP_TYPES || !km_pcp_remove(&g->os, &g->cpu[0], (enum km_zone_id)p->zone, p->cpu, p->pfn))
+            continue;
+        for (km_pfn k = p->pfn; k < p->pfn + (1u << p->order); k++) {
+            km_pcp_place(&g->os, &g->cpu[0], (enum km_zone_id)p->zone, p->cpu, k, 0, mt);
+            wanted[mt] -= wanted[mt] > 0;
+        }
+    }
+}
+
+static bool is_page_event(const struct km_event *ev)
+{
+    return ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN;
+}
+
+static void commit(struct shadow *s, const struct km_event *ev, uint64_t index)
+{
+    struct km_pending *p = &s->pending[ev->cpu];
+    uint32_t due = km_pending_due(p, ev);
+
+    for (uint32_t i = 0; i < due; i++)
+        push(s, ev->cpu, p->traced[i], 0, index);
+    km_pending_drop(p, due);
+}
+
+static void shadow_event(struct shadow *s, const struct km_event *ev, uint64_t index, bool was_busy)
+{
+    struct km_os *os = &s->t->guest.os;
+
+    if (is_page_event(ev) &&
+        (ev->page.pfn >= s->frames || ev->page.order >= KM_NR_ORDERS || km_pfn_zone(os, ev->page.pfn) == KM_NR_ZONES))
+        return;
+    if (settle_held(s, ev))
+        return;
+    commit(s, ev, index);
+    switch (ev->type) {
+    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        on_carve(s, ev, index);
+        return; /* keeps the burst */
+    case KM_EV_PAGE_ALLOC:
+        on_alloc(s, ev, index);
+        break;
+    case KM_EV_PAGE_FREE:
+        on_free(s, ev, index);
+        break;
+    case KM_EV_PAGE_PCPU_DRAIN:
+        if (s->e[ev->page.pfn].list != NOWHERE)
+            seen_leaving(s, ev->page.pfn);
+        break;
+    case KM_EV_PAGES_BULK:
+        s->bulk_gfp[ev->cpu] = ev->probe.gfp;
+        break;
+    case KM_EV_PAGES_BULK_RET:
+        if (was_busy)
+            on_bulk_ret(s, ev);
+        break;
+    default: /* object events inside an allocation do not end a refill */
+        return;
+    }
+    s->burst[ev->cpu] = NOWHERE;
+}
+
+/* The lists the start state already has. */
+static void copy_lists(struct shadow *s)
+{
+    const struct km_guest *g = &s->t->guest;
+
+    for (unsigned cpu = 0; cpu < g->os.p.cpus; cpu++)
+        for (unsigned z = 0; z < KM_NR_ZONES; z++)
+            for (unsigned i = 0; i < (g->os.p.personality->pcp_max_order + 1) * KM_MT_PCP_TYPES; i++) {
+                km_vaddr head = g->os.zone[z].pcp_va[cpu] + KM_PCP_LISTS + i * 8;
+
+                for (km_vaddr n = km_peek32(g->window.base, head); n != head; n = km_peek32(g->window.base, n))
+                    link_frame(s, km_page_pfn(&g->os, n - KM_PAGE_LRU),
+                               list_id(cpu, (enum km_zone_id)z, i / KM_MT_PCP_TYPES, i % KM_MT_PCP_TYPES), false,
+                               REFILLED, 0);
+            }
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const struct km_adjust *x = a, *y = b;
+
+    if (x->index != y->index)
+        return x->index < y->index ? -1 : 1;
+    return x->of < y->of ? -1 : x->of > y->of; /* insertion order, see finish() */
+}
+
+static void finish(struct shadow *s)
+{
+    struct km_adjustments *out = s->out;
+
+    for (size_t i = 0; i < s->nr_skips; i++)
+        if (s->skips[i].early) {
+            out->early_allocations++;
+            emit(s, &(struct km_adjust){.kind = KM_ADJUST_EARLY,
+                                        .index = s->skips[i].early,
+                                        .traced = (km_pfn)i,
+                                        .gfp = s->skips[i].gfp,
+                                        .cpu = s->skips[i].cpu,
+                                        .order = s->skips[i].order});
+        }
+    for (size_t i = 0; i < out->nr; i++)
+        out->entry[i].of = i;
+    qsort(out->entry, out->nr, sizeof(*out->entry), by_index);
+    for (size_t i = 0; i < out->nr; i++)
+        if (out->entry[i].kind == KM_ADJUST_EARLY)
+            out->entry[i].of = s->skips[out->entry[i].traced].index;
+}
+
+/* Never seen leaving until the trace ends. A single block, or one of an order the bulk allocator does not
+ * serve, is more likely freed by an interrupt than taken silently. */
+static void settle_rest(struct shadow *s)
+{
+    for (km_pfn p = 0; p < s->frames; p++) {
+        uint32_t by = s->e[p].list == NOWHERE ? 0 : s->e[p].skipped_by;
+
+        if (!by || s->skips[by - 1].early)
+            continue;
+        if (s->skips[by - 1].order > 0 || s->skips[by - 1].pages == 1)
+            seen_leaving(s, p);
+        else
+            emit_take(s, p, 0);
+    }
+}
+
+static int follow(struct shadow *s, struct km_err *err)
+{
+    struct km_replay *t = s->t;
+    struct km_event ev;
+    int rc;
+
+    while ((rc = km_trace_next(t->trace, &ev, NULL)) > 0) {
+        t->index++;
+        if (!km_replay_past_start(t, &ev) || ev.cpu >= t->guest.os.p.cpus || ev.type == KM_EV_MARK)
+            continue;
+        bool was_busy = t->busy.cpu[ev.cpu];
+
+        km_pcp_busy_event(&t->busy, &ev);
+        shadow_event(s, &ev, t->index, was_busy);
+        t->mode->event(t, &t->guest.cpu[ev.cpu], &ev);
+    }
+    settle_rest(s);
+    finish(s);
+    return s->failed ? km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking for silent allocations") : KM_OK;
+}
+
+static int copy_start(struct km_replay *t, const struct km_replay *r, const char *trace_path, struct km_err *err)
+{
+    t->cfg = r->cfg;
+    t->bundle = r->bundle;
+    t->mode = &km_replay_buddy;
+    t->boot = r->boot;
+    t->start_at_kpage_end = r->start_at_kpage_end;
+    t->guest.window.memfd = -1;
+    int rc = km_trace_open(&t->trace, trace_path, err);
+
+    if (rc == KM_OK)
+        rc = km_guest_clone(&t->guest, &r->guest, err);
+    if (rc == KM_OK && km_page_map_init(&t->map, r->map.nr_frames) < 0)
+        rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
+    if (rc < 0)
+        return rc;
+    memcpy(t->map.model, r->map.model, r->map.nr_frames * sizeof(*t->map.model));
+    /* mode buddy counts pages on per-CPU lists as allocated */
+    for (km_pfn p = 0; p < r->map.nr_frames; p++)
+        if (t->map.model[p] == KM_PFN_NONE && !km_range_has_free(&t->guest.os, t->guest.window.base, p, 0))
+            t->map.model[p] = p;
+    return KM_OK;
+}
+
+int km_shadow_run(struct km_replay *r, const char *trace_path, struct km_err *err)
+{
+    struct shadow *s = calloc(1, sizeof(*s));
+    struct km_replay *t = calloc(1, sizeof(*t));
+    size_t nodes = (size_t)r->guest.facts.max_pfn + NR_LISTS;
+    int rc = KM_E_NOMEM;
+
+    if (!s || !t || !(s->e = calloc(nodes, sizeof(*s->e)))) {
+        km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking for silent allocations");
+        goto out;
+    }
+    s->t = t;
+    s->out = &r->adjust;
+    s->frames = r->guest.facts.max_pfn;
+    for (size_t i = 0; i < nodes; i++)
+        s->e[i] = (struct entry){.next = (uint32_t)i, .prev = (uint32_t)i, .list = NOWHERE};
+    for (unsigned c = 0; c < KM_MAX_CPUS; c++)
+        s->burst[c] = s->bulk[c].list = NOWHERE;
+    rc = copy_start(t, r, trace_path, err);
+    if (rc == KM_OK) {
+        copy_lists(s);
+        rc = follow(s, err);
+        repair_start(s, r);
+    }
+out:
+    if (t) {
+        km_trace_close(t->trace);
+        km_page_map_release(&t->map);
+        km_guest_release(&t->guest);
+    }
+    free(t);
+    if (s) {
+        free(s->e);
+        free(s->skips);
+    }
+    free(s);
+    return rc;
+}
+
+void km_adjustments_release(struct km_adjustments *a)
+{
+    free(a->entry);
+    memset(a, 0, sizeof(*a));
+}
