@@ -32,7 +32,8 @@ struct km_e820 {
 
 struct km_slab_facts { /* slab_attrs + slabinfo + slab_state of one cache */
     char name[64];     /* as in slabinfo; if it is not there, as in slab_attrs */
-    char sysfs_id[64]; /* name in slab_attrs and slab_state (":0000032" for merged caches); "" unknown */
+    char sysfs_id[64]; /* name in slab_attrs and slab_state (":0000032" for merged caches); ""
+                          unknown */
     uint32_t object_size, slab_size, objs_per_slab, order, align, cpu_partial, min_partial, aliases;
     uint64_t active_objs, num_objs, num_slabs;
     uint64_t state_objects, state_partial, state_slabs, state_cpu_slabs;
@@ -44,8 +45,9 @@ struct km_slab_alias { /* a merged cache: name -> sysfs_id */
 
 enum km_memblock_op { KM_MEMBLOCK_ADD, KM_MEMBLOCK_RESERVE, KM_MEMBLOCK_FREE, KM_MEMBLOCK_REMOVE };
 
-/* memblock=debug lines of dmesg, in order. The "MEMBLOCK configuration" dump, which also shows what was added
- * and reserved before the kernel began to print, appears as ADD and RESERVE lines in its place. */
+/* memblock=debug lines of dmesg, in order. The "MEMBLOCK configuration" dump, which also shows what
+ * was added and reserved before the kernel began to print, appears as ADD and RESERVE lines in its
+ * place. */
 struct km_memblock_line {
     enum km_memblock_op op;
     uint64_t start, end; /* bytes, end exclusive */
@@ -72,28 +74,29 @@ struct km_proc_state { /* one of start/, end/, early/ */
 
 struct km_bundle {
     char dir[256];
-    char trace_path[512];      /* preferred trace file */
-    char version[256];         /* /proc/version line   */
-    bool kernel_64bit;         /* x86_64/amd64 in version */
-    bool pae;                  /* from cpuinfo flags/version/iomem and pageblock_order */
-    unsigned cpus;             /* from cpuinfo */
-    bool boot;                 /* the trace begins at boot (trace_init): no start state but memblock */
-    bool thp;                  /* built with transparent hugepages (vmstat has thp_ lines): order pageblock_order
-                                * goes through the per-CPU lists; by default true */
-    unsigned min_free_kbytes;  /* sys_vm; 0 unknown */
+    char trace_path[512]; /* preferred trace file */
+    char version[256];    /* /proc/version line   */
+    bool kernel_64bit;    /* x86_64/amd64 in version */
+    bool pae;             /* from cpuinfo flags/version/iomem and pageblock_order */
+    unsigned cpus;        /* from cpuinfo */
+    bool boot;            /* the trace begins at boot (trace_init): no start state but memblock */
+    bool thp; /* built with transparent hugepages (vmstat has thp_ lines): order pageblock_order
+               * goes through the per-CPU lists; by default true */
+    unsigned min_free_kbytes;   /* sys_vm; 0 unknown */
     unsigned struct_page_bytes; /* 40 unless the capture says otherwise */
-    uint64_t ram_bytes;        /* sum of usable e820, rounded up to the next MiB */
-    unsigned nr_e820;          /* from dmesg "BIOS-e820", else from iomem "System RAM" */
+    uint64_t ram_bytes;         /* sum of usable e820, rounded up to the next MiB */
+    unsigned nr_e820;           /* from dmesg "BIOS-e820", else from iomem "System RAM" */
     struct km_e820 e820[KM_BUNDLE_MAX_E820];
-    unsigned nr_memblock; /* from dmesg with memblock=debug */
+    unsigned nr_memblock;              /* from dmesg with memblock=debug */
     struct km_memblock_line *memblock; /* owned */
-    uint64_t free_pages_at_boot; /* dmesg "Memory: nK/..." available at memblock_free_all, pages; 0 unknown */
+    uint64_t free_pages_at_boot; /* dmesg "Memory: nK/..." available at memblock_free_all, pages; 0
+                                    unknown */
     struct km_proc_state start, end, early;
 };
 
 bool km_path_is_folder(const char *path);
-/* Path of the preferred trace file of a folder: the first there is of trace.txt, trace.txt.gz, trace,
- * trace.gz, trace.dat, trace.dat.gz. False if there is none. */
+/* Path of the preferred trace file of a folder: the first there is of trace.txt, trace.txt.gz,
+ * trace, trace.gz, trace.dat, trace.dat.gz. False if there is none. */
 bool km_bundle_trace_path(const char *dir, char *path, size_t size);
 /* True if path is a folder that holds a trace. */
 bool km_bundle_probe(const char *path);

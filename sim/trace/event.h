@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * event.h - one event of a kernel trace, in the same shape whatever format it was read from.
  *
- * GFP flags and migratetypes are normalised to Linux 6.1 numbering (kernel-behaviour B1, B2): binary
- * formats decode through the symbol table in the event's print format, text formats by name.
+ * GFP flags and migratetypes are normalised to Linux 6.1 numbering (kernel-behaviour B1, B2):
+ * binary formats decode through the symbol table in the event's print format, text formats by name.
  * A failed allocation has pfn KM_PFN_NONE (page events) or ptr 0 (object events).
- * Strings (symbol of a call site, cache name, task name) are interned: small ids into the reader's table,
- * see km_trace_string(); id 0 is the empty string.
+ * Strings (symbol of a call site, cache name, task name) are interned: small ids into the reader's
+ * table, see km_trace_string(); id 0 is the empty string.
  */
 #ifndef KM_TRACE_EVENT_H
 #define KM_TRACE_EVENT_H
@@ -15,10 +15,10 @@
 enum km_event_type {
     KM_EV_NONE = 0,
     /* kmem */
-    KM_EV_KMALLOC, /* obj (kmalloc_node of older kernels too) */
-    KM_EV_KMEM_CACHE_ALLOC, /* obj */
-    KM_EV_KFREE,            /* obj: call_site, ptr */
-    KM_EV_KMEM_CACHE_FREE,  /* obj: call_site, ptr, name */
+    KM_EV_KMALLOC,                /* obj (kmalloc_node of older kernels too) */
+    KM_EV_KMEM_CACHE_ALLOC,       /* obj */
+    KM_EV_KFREE,                  /* obj: call_site, ptr */
+    KM_EV_KMEM_CACHE_FREE,        /* obj: call_site, ptr, name */
     KM_EV_PAGE_ALLOC,             /* page: pfn order gfp migratetype */
     KM_EV_PAGE_FREE,              /* page: pfn order */
     KM_EV_PAGE_FREE_BATCHED,      /* page: pfn; repeats a PAGE_FREE, never count it */
@@ -41,27 +41,27 @@ enum km_event_type {
     KM_EV_COMPACTION_END,       /* compaction; name = status */
     KM_EV_OOM,                  /* text: any oom:* event; name = event name */
     /* probes of the capture kit (captures/README): probe */
-    KM_EV_VMALLOC_RANGE,      /* a=size b=align c=start d=end gfp */
-    KM_EV_VMALLOC_RANGE_RET,  /* a=ptr */
-    KM_EV_VFREE,              /* a=ptr */
-    KM_EV_VM_AREA,            /* a=size b=flags */
-    KM_EV_VM_AREA_REMOVE,     /* a=ptr */
-    KM_EV_PAGES_BULK,         /* a=nr gfp */
-    KM_EV_PAGES_BULK_RET,     /* a=got */
-    KM_EV_SLAB_ALLOC_BULK,    /* a=cache b=nr gfp */
+    KM_EV_VMALLOC_RANGE,       /* a=size b=align c=start d=end gfp */
+    KM_EV_VMALLOC_RANGE_RET,   /* a=ptr */
+    KM_EV_VFREE,               /* a=ptr */
+    KM_EV_VM_AREA,             /* a=size b=flags */
+    KM_EV_VM_AREA_REMOVE,      /* a=ptr */
+    KM_EV_PAGES_BULK,          /* a=nr gfp */
+    KM_EV_PAGES_BULK_RET,      /* a=got */
+    KM_EV_SLAB_ALLOC_BULK,     /* a=cache b=nr gfp */
     KM_EV_SLAB_ALLOC_BULK_RET, /* a=got */
-    KM_EV_SLAB_FREE_BULK,     /* bulk: cache nr ptr[] */
-    KM_EV_CACHE_CREATE,       /* a=size b=align c=flags name */
-    KM_EV_SPLIT_PAGE,         /* a=page (address in mem_map) b=order */
-    KM_EV_PAGES_EXACT,        /* a=size gfp */
-    KM_EV_PAGES_EXACT_RET,    /* a=ptr */
-    KM_EV_MEMPOOL_ALLOC,      /* a=pool gfp */
-    KM_EV_MEMPOOL_FREE,       /* a=ptr b=pool */
-    KM_EV_KMAP_HIGH,          /* a=page */
-    KM_EV_KUNMAP_HIGH,        /* a=page */
-    KM_EV_KREALLOC,           /* a=ptr b=size gfp */
-    KM_EV_KMAP_LOCAL,         /* a=page */
-    KM_EV_KUNMAP_LOCAL,       /* a=ptr */
+    KM_EV_SLAB_FREE_BULK,      /* bulk: cache nr ptr[] */
+    KM_EV_CACHE_CREATE,        /* a=size b=align c=flags name */
+    KM_EV_SPLIT_PAGE,          /* a=page (address in mem_map) b=order */
+    KM_EV_PAGES_EXACT,         /* a=size gfp */
+    KM_EV_PAGES_EXACT_RET,     /* a=ptr */
+    KM_EV_MEMPOOL_ALLOC,       /* a=pool gfp */
+    KM_EV_MEMPOOL_FREE,        /* a=ptr b=pool */
+    KM_EV_KMAP_HIGH,           /* a=page */
+    KM_EV_KUNMAP_HIGH,         /* a=page */
+    KM_EV_KREALLOC,            /* a=ptr b=size gfp */
+    KM_EV_KMAP_LOCAL,          /* a=page */
+    KM_EV_KUNMAP_LOCAL,        /* a=ptr */
     /* anything else */
     KM_EV_MARK,  /* text: a trace_marker line (BUDDYINFO ..., see mark.h) */
     KM_EV_LOST,  /* lost: nr = events the tracer dropped here (0: unknown) */
@@ -91,11 +91,11 @@ struct km_event {
     uint32_t comm; /* interned */
     union {
         struct {
-            uint64_t call_site_addr; /* 0 if the text only has the symbol       */
-            uint32_t call_site;      /* interned symbol without offset, or 0    */
+            uint64_t call_site_addr;   /* 0 if the text only has the symbol       */
+            uint32_t call_site;        /* interned symbol without offset, or 0    */
             uint32_t call_site_offset; /* bytes into the symbol                 */
-            uint32_t name;           /* interned cache name (kmem_cache_free)   */
-            uint64_t ptr;            /* 0: NULL                                 */
+            uint32_t name;             /* interned cache name (kmem_cache_free)   */
+            uint64_t ptr;              /* 0: NULL                                 */
             uint32_t bytes_req, bytes_alloc;
             uint32_t gfp;
             int16_t node;
@@ -116,8 +116,8 @@ struct km_event {
         } extfrag;
         struct {
             uint64_t base_addr, ptr;
-            uint64_t call_site_addr;   /* as in obj */
-            uint32_t call_site;        /* interned  */
+            uint64_t call_site_addr; /* as in obj */
+            uint32_t call_site;      /* interned  */
             uint32_t call_site_offset;
             uint32_t size, align, off, bytes_alloc, gfp;
             bool reserved, is_atomic;

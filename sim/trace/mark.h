@@ -57,8 +57,8 @@ struct km_mark_pagetype {
     int node;
     unsigned value;
     char zone[KM_ZONE_NAME_MAX];
-    int migratetype;                /* 6.1 numbering: 0 Unmovable 1 Movable 2 Reclaimable 3 HighAtomic,
-                                     * 4 Isolate (5 if the text lists CMA before it, then 4 is CMA) */
+    int migratetype; /* 6.1 numbering: 0 Unmovable 1 Movable 2 Reclaimable 3 HighAtomic,
+                      * 4 Isolate (5 if the text lists CMA before it, then 4 is CMA) */
     uint64_t nr_free[KM_NR_ORDERS]; /* blocks */
     bool capped[KM_NR_ORDERS];      /* printed as ">100000" */
     unsigned nr_types;
@@ -70,7 +70,8 @@ struct km_mark_slabinfo {
     uint64_t active_objs, num_objs, objsize, objs_per_slab, pages_per_slab, active_slabs, num_slabs;
 };
 
-/* Kind of a marker line; *value gets the number behind SAMPLE_x, *rest the text after the keyword. */
+/* Kind of a marker line; *value gets the number behind SAMPLE_x, *rest the text after the keyword.
+ */
 enum km_mark_kind km_mark_kind(const char *text, uint64_t *value, const char **rest);
 /* `rest` of the kinds above, or the same line of a /proc file. */
 bool km_mark_buddyinfo(const char *rest, struct km_mark_buddyinfo *out);
