@@ -32,7 +32,7 @@ struct entry {
     uint16_t list;       /* NOWHERE: on none */
     uint8_t origin;
     uint32_t skipped_by; /* 1 + index into skips: an allocation that went past it; 0: none */
-    uint64_t pushed;     /* event at which it was freed */
+    uint64_t pushed;     /* event at which it was freed, or its refill began */
 };
 
 struct skip { /* an allocation recorded although freed pages lay above its page */
@@ -68,6 +68,9 @@ struct shadow {
     struct km_pending pending[KM_MAX_CPUS];
     struct held held[KM_MAX_CPUS];
     uint16_t burst[KM_MAX_CPUS]; /* list being refilled by the last event of the CPU */
+    uint32_t burst_len[KM_MAX_CPUS];
+    uint64_t burst_start[KM_MAX_CPUS];
+    uint64_t *last_seen; /* [list]: last event that visibly changed it besides refills */
     uint32_t bulk_gfp[KM_MAX_CPUS];
     struct bulk bulk[KM_MAX_CPUS];
     /* pages a bulk allocation got although the shadow's list was empty: they were there at the start */
@@ -135,8 +138,18 @@ static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
     uint16_t list = s->e[pfn].list;
     uint32_t by = s->e[pfn].skipped_by;
 
+    if (by) {
+        index = s->skips[by - 1].index;
+    } else if (s->e[pfn].origin == REFILLED) { /* soon after its refill: a bulk allocation caused it */
+        uint64_t earliest = s->last_seen[list] + 1;
+
+        if (earliest < s->e[pfn].pushed)
+            earliest = s->e[pfn].pushed;
+        if (earliest < index)
+            index = earliest;
+    }
     emit(s, &(struct km_adjust){.kind = KM_ADJUST_TAKE,
-                                .index = by ? s->skips[by - 1].index : index,
+                                .index = index,
                                 .traced = pfn,
                                 .migratetype = list % KM_MT_PCP_TYPES,
                                 .order = (uint8_t)(list / KM_MT_PCP_TYPES % KM_NR_ORDERS),
@@ -252,6 +265,7 @@ static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index
                     s->skips[skip - 1].pages++;
             }
         }
+    s->last_seen[s->e[pfn].list] = index;
     seen_leaving(s, pfn);
 }
 
@@ -265,7 +279,21 @@ static enum km_migratetype list_type(struct shadow *s, km_pfn pfn)
 
 static void push(struct shadow *s, unsigned cpu, km_pfn pfn, unsigned order, uint64_t index)
 {
-    link_frame(s, pfn, list_id(cpu, km_pfn_zone(&s->t->guest.os, pfn), order, list_type(s, pfn)), true, FREED, index);
+    uint16_t list = list_id(cpu, km_pfn_zone(&s->t->guest.os, pfn), order, list_type(s, pfn));
+
+    link_frame(s, pfn, list, true, FREED, index);
+    s->last_seen[list] = index;
+}
+
+/* Blocks one refill fetches (C2). */
+static uint32_t refill_blocks(const struct shadow *s, unsigned cpu, enum km_zone_id z, unsigned order)
+{
+    const struct km_guest *g = &s->t->guest;
+    uint32_t batch = km_peek32(g->window.base, g->os.zone[z].pcp_va[cpu] + KM_PCP_BATCH);
+
+    if (batch <= 1)
+        return 1;
+    return batch >> order > 2 ? batch >> order : 2;
 }
 
 static void on_free(struct shadow *s, const struct km_event *ev, uint64_t index)
@@ -290,14 +318,19 @@ static void on_carve(struct shadow *s, const struct km_event *ev, uint64_t index
         ev->page.migratetype >= KM_MT_PCP_TYPES)
         return;
     list = list_id(ev->cpu, km_pfn_zone(&s->t->guest.os, ev->page.pfn), ev->page.order, (unsigned)ev->page.migratetype);
-    if (s->burst[ev->cpu] != list && !is_empty(s, list) && !s->t->busy.cpu[ev->cpu])
+    if (s->burst[ev->cpu] != list ||
+        s->burst_len[ev->cpu] >= refill_blocks(s, ev->cpu, km_pfn_zone(&s->t->guest.os, ev->page.pfn), ev->page.order)) {
+        s->burst_len[ev->cpu] = 0;
+        s->burst_start[ev->cpu] = index;
+    }
+    if (!s->burst_len[ev->cpu]++ && !is_empty(s, list) && !s->t->busy.cpu[ev->cpu])
         s->held[ev->cpu] = (struct held){.active = true,
                                          .pfn = ev->page.pfn,
                                          .order = ev->page.order,
                                          .migratetype = (uint8_t)ev->page.migratetype,
                                          .index = index};
     else
-        link_frame(s, ev->page.pfn, list, false, REFILLED, index);
+        link_frame(s, ev->page.pfn, list, false, REFILLED, s->burst_start[ev->cpu]);
     if (s->bulk[ev->cpu].list == list)
         s->bulk[ev->cpu].list = NOWHERE;
     if (ev->page.order == 0 && !s->t->busy.cpu[ev->cpu])
@@ -511,7 +544,8 @@ int km_shadow_run(struct km_replay *r, const char *trace_path, struct km_err *er
     size_t nodes = (size_t)r->guest.facts.max_pfn + NR_LISTS;
     int rc = KM_E_NOMEM;
 
-    if (!s || !t || !(s->e = calloc(nodes, sizeof(*s->e)))) {
+    if (!s || !t || !(s->e = calloc(nodes, sizeof(*s->e))) ||
+        !(s->last_seen = calloc(NR_LISTS, sizeof(*s->last_seen)))) {
         km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking for silent allocations");
         goto out;
     }
@@ -524,6 +558,8 @@ int km_shadow_run(struct km_replay *r, const char *trace_path, struct km_err *er
         s->burst[c] = s->bulk[c].list = NOWHERE;
     rc = copy_start(t, r, trace_path, err);
     if (rc == KM_OK) {
+        if (t->boot) /* batch sizes; mode buddy does not use the lists */
+            km_pcp_setup(&t->guest.os, &t->guest.cpu[0], 1);
         copy_lists(s);
         rc = follow(s, err);
         repair_start(s, r);
@@ -537,6 +573,7 @@ out:
     free(t);
     if (s) {
         free(s->e);
+        free(s->last_seen);
         free(s->skips);
     }
     free(s);
