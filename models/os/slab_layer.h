@@ -148,6 +148,7 @@ struct km_slab_params {
 struct km_slab_layer {
     struct km_os *os;
     struct km_slab_params p;
+    bool requesting_large; /* the page source is being asked by kmalloc above 8 KiB */
     bool memcg; /* kernel-memory accounting is on: vectors for accounted slabs */
     struct km_prng prng;
     struct km_kmem_cache cache[KM_SLAB_MAX_CACHES];

@@ -62,6 +62,8 @@ int km_objects_create(struct km_objects **out, const struct km_objects_params *p
 /* Strings of events are looked up in `trace`; call before each of the two passes. */
 void km_objects_set_trace(struct km_objects *o, const struct km_trace *trace);
 void km_objects_scan_event(struct km_objects *o, const struct km_event *ev, uint64_t index);
+/* A SLABINFO line of the trace from shortly before the start: newer than the bundle's file. */
+void km_objects_start_sample(struct km_objects *o, const char *rest);
 /* Brings the slab layer up on os. Frames it adopts are reported through claimed(). */
 int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
                      void (*claimed)(void *ctx, km_pfn pfn, unsigned order), void *ctx,

@@ -159,3 +159,18 @@ int km_obj_read_facts(struct km_objects *o, struct km_err *err)
     free(f.alias);
     return KM_OK;
 }
+
+void km_objects_start_sample(struct km_objects *o, const char *rest)
+{
+    struct km_mark_slabinfo info;
+    uint16_t id;
+
+    if (!km_mark_slabinfo(rest, &info))
+        return;
+    id = km_obj_cache_find(o, info.cache);
+    if (id == KM_OBJ_NO_CACHE || !o->cache[id].from_bundle)
+        return;
+    o->cache[id].num_objs = info.num_objs;
+    o->cache[id].active_objs = info.active_objs;
+    o->cache[id].num_slabs = info.num_slabs;
+}

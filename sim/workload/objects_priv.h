@@ -21,6 +21,8 @@ struct obj_cache {
     uint32_t objects;
     bool in_use; /* an event of the replayed part named it */
     bool from_bundle;
+    uint64_t traced_slabs; /* created in the trace */
+    uint64_t start_slabs;  /* in the model at the start */
     /* start state */
     uint64_t num_objs, active_objs, num_slabs, partial;
     bool have_cpu_partial;
@@ -37,6 +39,7 @@ struct obj_key {
     uint64_t hash;
     uint32_t bytes_req, bytes_alloc;
     uint32_t votes;
+    uint32_t traced_slabs; /* created in the trace; nothing but this site named their cache */
     uint16_t cache;
     bool account_cache; /* accounted without __GFP_ACCOUNT: the cache is */
 };

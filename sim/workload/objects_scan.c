@@ -83,8 +83,14 @@ static void vote(struct km_objects *o, uint32_t key, uint16_t cache)
 
 static void block_learn(struct km_objects *o, const struct obj_block *b)
 {
-    if (b->kind != OBJ_SLAB || b->cache == KM_OBJ_NO_CACHE)
+    if (b->kind != OBJ_SLAB)
         return;
+    if (b->cache == KM_OBJ_NO_CACHE) {
+        if (b->key != KM_OBJ_NO_KEY)
+            o->key[b->key].traced_slabs++;
+        return;
+    }
+    o->cache[b->cache].traced_slabs++;
     if (b->key != KM_OBJ_NO_KEY)
         vote(o, b->key, b->cache);
     if (b->gfp & KM_GFP_RECLAIMABLE)
@@ -366,6 +372,7 @@ static void learn_from_keys(struct km_objects *o)
             continue;
         struct obj_cache *c = &o->cache[k->cache];
 
+        c->traced_slabs += k->traced_slabs;
         if (k->account_cache)
             c->flags |= KM_CACHE_ACCOUNT;
         if (!c->size && !c->object_size) {

@@ -60,11 +60,10 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
         }
         return o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
     }
+    bool large = o->layer->requesting_large; /* another CPU may set it while this one waits */
     km_pfn pfn = o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
 
-    /* Not kmalloc above 8 KiB: it never asks with both flags, and never for less than order 2. */
-    if (pfn != KM_PFN_NONE &&
-        (order < 2 || (gfp & (KM_GFP_NOWARN | KM_GFP_NORETRY)) == (KM_GFP_NOWARN | KM_GFP_NORETRY)))
+    if (pfn != KM_PFN_NONE && !large)
         km_obj_count_request(o, order, gfp, true);
     return pfn;
 }
@@ -259,6 +258,12 @@ static void choose_places(struct builder *b)
     free(used);
 }
 
+/* Only slabs of the same order and size can be taken over (another machine may want others). */
+static bool same_shape(const struct obj_cache *c)
+{
+    return c->c && c->c->order == c->order && c->c->size == c->size;
+}
+
 static void adopt_known(struct builder *b, struct start_slab *s)
 {
     struct km_objects *o = b->o;
@@ -268,7 +273,7 @@ static void adopt_known(struct builder *b, struct start_slab *s)
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (!o->start[i - 1].live && a.nr_free < c->objects)
             b->list[a.nr_free++] = o->start[i - 1].ptr;
-    if (!c->c || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
+    if (!same_shape(c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
         return;
     o->claimed(o->claimed_ctx, s->head, c->order);
     o->stats.start_slabs_seen++;
@@ -338,6 +343,7 @@ static bool create_caches(struct builder *b)
         struct obj_cache *c = &o->cache[i];
 
         c->c = km_kmem_cache_by_name(o->layer, c->name);
+        km_obj_cache_geometry(o, c);
         if (!c->c && (c->from_bundle || c->size || c->object_size))
             km_obj_cache_create(o, b->cpu, c);
     }
@@ -390,9 +396,12 @@ static int build(struct builder *b, struct km_err *err)
     choose_places(b);
     adopt_all(b);
     for (unsigned i = 0; i < o->nr_cache; i++)
-        if (o->cache[i].c && o->cache[i].num_slabs)
+        if (same_shape(&o->cache[i]) && o->cache[i].num_slabs)
             fill_cache(b, &o->cache[i]);
     o->starting = false;
+    for (unsigned i = 0; i < o->nr_cache; i++)
+        if (o->cache[i].c)
+            o->cache[i].start_slabs = o->cache[i].c->stats.slabs_created;
     o->layer->memcg = o->memcg_seen && !o->p.boot;
     return KM_OK;
 }

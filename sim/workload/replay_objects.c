@@ -20,12 +20,19 @@ static void claimed(void *ctx, km_pfn pfn, unsigned order)
     km_page_map_clear(&r->map, pfn, order);
 }
 
-static bool is_kpage_end(const struct km_event *ev)
+/* Before the snapshot is complete only its SLABINFO lines count; true at its end mark. */
+static bool before_start(struct km_replay *r, const struct km_event *ev)
 {
     uint64_t value;
     const char *rest;
 
-    return ev->type == KM_EV_MARK && km_mark_kind(ev->text.text, &value, &rest) == KM_MARK_KPAGE_END;
+    if (ev->type != KM_EV_MARK)
+        return false;
+    enum km_mark_kind kind = km_mark_kind(ev->text.text, &value, &rest);
+
+    if (kind == KM_MARK_SLABINFO)
+        km_objects_start_sample(r->objects, rest);
+    return kind == KM_MARK_KPAGE_END;
 }
 
 /* Boot: the slabs of before the trace lie in frames the model must have given away by now. */
@@ -57,7 +64,7 @@ static int scan(struct km_replay *r, struct km_err *err)
     while ((!limit || index < limit) && (rc = km_trace_next(trace, &ev, err)) > 0) {
         index++;
         if (!started) {
-            started = is_kpage_end(&ev);
+            started = before_start(r, &ev);
             continue;
         }
         if (ev.cpu >= r->guest.os.p.cpus)
