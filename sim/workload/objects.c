@@ -340,27 +340,22 @@ static bool pool_take(struct obj_cache *c, uint32_t *va)
 {
     if (!c->pool_nr)
         return false;
-    *va = c->pool[c->pool_head++];
-    c->pool_nr--;
+    *va = c->pool[--c->pool_nr]; /* spare nodes of a bulk allocation come back first */
     return true;
 }
 
 static bool pool_put(struct obj_cache *c, uint32_t va)
 {
-    if (c->pool_head + c->pool_nr == c->pool_room) {
-        memmove(c->pool, c->pool + c->pool_head, c->pool_nr * sizeof(*c->pool));
-        c->pool_head = 0;
-        if (c->pool_nr * 2 >= c->pool_room) {
-            size_t room = c->pool_room ? 2 * c->pool_room : 64;
-            uint32_t *grown = realloc(c->pool, room * sizeof(*grown));
+    if (c->pool_nr == c->pool_room) {
+        size_t room = c->pool_room ? 2 * c->pool_room : 64;
+        uint32_t *grown = realloc(c->pool, room * sizeof(*grown));
 
-            if (!grown)
-                return false;
-            c->pool = grown;
-            c->pool_room = room;
-        }
+        if (!grown)
+            return false;
+        c->pool = grown;
+        c->pool_room = room;
     }
-    c->pool[c->pool_head + c->pool_nr++] = va;
+    c->pool[c->pool_nr++] = va;
     return true;
 }
 

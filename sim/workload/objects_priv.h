@@ -11,6 +11,7 @@
 #define KM_OBJ_NO_CACHE 0xffffu
 #define KM_OBJ_NO_KEY UINT32_MAX
 #define KM_OBJ_REQUESTS 64u
+#define KM_OBJ_BLOCK_KEYS 4u
 #define KM_OBJ_ERROR_BINS 2048u
 
 struct obj_cache {
@@ -29,8 +30,8 @@ struct obj_cache {
     uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
     /* bulk allocations whose addresses are not traced */
     uint64_t scan_pool;
-    uint32_t *pool; /* owned; model addresses, oldest first from pool_head */
-    size_t pool_head, pool_nr, pool_room;
+    uint32_t *pool; /* owned; model addresses, last in first out */
+    size_t pool_nr, pool_room;
     struct km_kmem_cache *c; /* in the simulated kernel */
 };
 
@@ -50,9 +51,10 @@ enum obj_kind { OBJ_UNKNOWN, OBJ_SLAB, OBJ_LARGE };
 struct obj_block {
     uint64_t event;
     km_pfn pfn;
-    uint32_t gfp, key;
+    uint32_t gfp;
+    uint32_t key[KM_OBJ_BLOCK_KEYS]; /* sites seen in it, first ones */
     uint16_t cache;
-    uint8_t order, kind;
+    uint8_t order, kind, nr_keys;
     bool used;
 };
 

@@ -86,13 +86,13 @@ static void block_learn(struct km_objects *o, const struct obj_block *b)
     if (b->kind != OBJ_SLAB)
         return;
     if (b->cache == KM_OBJ_NO_CACHE) {
-        if (b->key != KM_OBJ_NO_KEY)
-            o->key[b->key].traced_slabs++;
+        if (b->nr_keys)
+            o->key[b->key[0]].traced_slabs++;
         return;
     }
     o->cache[b->cache].traced_slabs++;
-    if (b->key != KM_OBJ_NO_KEY)
-        vote(o, b->key, b->cache);
+    for (unsigned i = 0; i < b->nr_keys; i++)
+        vote(o, b->key[i], b->cache);
     if (b->gfp & KM_GFP_RECLAIMABLE)
         o->cache[b->cache].flags |= KM_CACHE_RECLAIM_ACCOUNT;
 }
@@ -154,7 +154,6 @@ static void scan_page_alloc(struct km_objects *o, const struct km_event *ev, uin
                             .pfn = pfn,
                             .gfp = ev->page.gfp,
                             .order = ev->page.order,
-                            .key = KM_OBJ_NO_KEY,
                             .cache = KM_OBJ_NO_CACHE,
                             .used = true};
     set_frames(o, pfn, b->order, (uint32_t)(b - o->block) + 1);
@@ -216,6 +215,15 @@ static void start_object(struct km_objects *o, uint32_t ptr, km_pfn pfn,
     o->start[o->nr_start++].ptr = ptr;
 }
 
+static void block_add_key(struct obj_block *b, uint32_t key)
+{
+    for (unsigned i = 0; i < b->nr_keys; i++)
+        if (b->key[i] == key)
+            return;
+    if (b->nr_keys < KM_OBJ_BLOCK_KEYS)
+        b->key[b->nr_keys++] = key;
+}
+
 static void touch(struct km_objects *o, uint32_t ptr, const struct obj_start *what, bool large)
 {
     km_pfn pfn;
@@ -237,7 +245,7 @@ static void touch(struct km_objects *o, uint32_t ptr, const struct obj_start *wh
     if (what->cache != KM_OBJ_NO_CACHE)
         b->cache = what->cache;
     if (what->key != KM_OBJ_NO_KEY)
-        b->key = what->key;
+        block_add_key(b, what->key);
 }
 
 static void scan_alloc(struct km_objects *o, const struct km_event *ev)
