@@ -53,26 +53,24 @@ const char *km_dram_map_parse(struct km_dram_map *map, const struct km_dram_geom
     const char *s = g->mapping;
     size_t end = strlen(s);
     unsigned shift = km_log2(g->bus_bytes), fields = 0;
+    static const char *const form =
+        "the mapping must name row, rank, bank and column once each, as in row:rank:bank:column";
 
     *map = (struct km_dram_map){0};
     if (!shift)
         return "the data bus must be at least 2 bytes wide";
-    while (end > 0 && fields < 4) {
+    while (end > 0) {
         size_t begin = end;
 
         while (begin > 0 && s[begin - 1] != ':')
             begin--;
         if (!set_field(map, g, s + begin, end - begin, &shift))
-            return "the mapping must name row, rank, bank and column once each, as in "
-                   "row:rank:bank:column";
+            return form;
         fields++;
-        if (begin == 0)
-            break;
-        end = begin - 1;
+        end = begin ? begin - 1 : 0;
     }
-    if (fields != 4 || strchr(s, ':') == NULL)
-        return "the mapping must name row, rank, bank and column once each, as in "
-               "row:rank:bank:column";
+    if (fields != 4 || end)
+        return form;
     return NULL;
 }
 
