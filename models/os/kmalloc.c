@@ -114,7 +114,6 @@ static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_
         l->requesting_large = true;
         km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | KM_GFP_COMP, order);
 
-        l->requesting_large = false;
         if (pfn != KM_PFN_NONE) {
             va = km_pfn_to_va(l->os, pfn);
             if (order)

@@ -60,7 +60,9 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
         }
         return o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
     }
-    bool large = o->layer->requesting_large; /* another CPU may set it while this one waits */
+    bool large = o->layer->requesting_large;
+
+    o->layer->requesting_large = false; /* other CPUs may ask while this one waits */
     km_pfn pfn = o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
 
     if (pfn != KM_PFN_NONE && !large)

@@ -168,8 +168,6 @@ static void objects_mark(struct km_replay *r, const struct km_event *ev)
 
     if (kind == KM_MARK_SLABINFO)
         km_objects_sample(r->objects, r->guest.window.base, rest);
-    else if (kind == KM_MARK_SAMPLE_END) /* long enough for a grace period */
-        km_slab_rcu_quiesce(km_objects_layer(r->objects), &r->guest.cpu[0]);
 }
 
 static void slabinfo_file(struct km_replay *r)
