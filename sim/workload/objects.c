@@ -553,6 +553,11 @@ void km_objects_summary(const struct km_objects *o, struct km_run_summary *sum)
     sum->objects.slab_pages_model = s.model_slab_pages;
 }
 
+void km_objects_set_spare(struct km_objects *o, const uint8_t *spare)
+{
+    o->spare = spare;
+}
+
 struct km_slab_layer *km_objects_layer(struct km_objects *o)
 {
     return o->layer;

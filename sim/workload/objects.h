@@ -64,6 +64,12 @@ void km_objects_set_trace(struct km_objects *o, const struct km_trace *trace);
 void km_objects_scan_event(struct km_objects *o, const struct km_event *ev, uint64_t index);
 /* A SLABINFO line of the trace from shortly before the start: newer than the bundle's file. */
 void km_objects_start_sample(struct km_objects *o, const char *rest);
+/* Boot captures: a SLABINFO line during the scan. The first one of a cache, minus the slabs created
+ * in the trace so far, says how many there were before it. */
+void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t index);
+/* Boot captures: frames [pfn] the kernel took before tracing began; slabs of then lie in some of
+ * them. The array stays the caller's. Before km_objects_start. */
+void km_objects_set_spare(struct km_objects *o, const uint8_t *spare);
 /* Brings the slab layer up on os. Frames it adopts are reported through claimed(). */
 int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
                      void (*claimed)(void *ctx, km_pfn pfn, unsigned order), void *ctx,

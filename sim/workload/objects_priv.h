@@ -23,6 +23,8 @@ struct obj_cache {
     bool in_use; /* an event of the replayed part named it */
     bool from_bundle;
     uint64_t traced_slabs; /* created in the trace */
+    uint64_t sample_slabs; /* boot: in the first SLABINFO sample */
+    uint64_t young_slabs;  /* boot: of those, created in the trace */
     uint64_t start_slabs;  /* in the model at the start */
     /* start state */
     uint64_t num_objs, active_objs, num_slabs, partial;
@@ -41,6 +43,7 @@ struct obj_key {
     uint32_t bytes_req, bytes_alloc;
     uint32_t votes;
     uint32_t traced_slabs; /* created in the trace; nothing but this site named their cache */
+    uint32_t young_slabs;  /* of those, alive at the first sample (boot) */
     uint16_t cache;
     bool account_cache; /* accounted without __GFP_ACCOUNT: the cache is */
 };
@@ -50,7 +53,7 @@ enum obj_kind { OBJ_UNKNOWN, OBJ_SLAB, OBJ_LARGE };
 /* A page block allocated in the trace that may turn out to be a slab. */
 struct obj_block {
     uint64_t event;
-    km_pfn pfn;
+    km_pfn pfn; /* first frame */
     uint32_t gfp;
     uint32_t key[KM_OBJ_BLOCK_KEYS]; /* sites seen in it, first ones */
     uint16_t cache;
@@ -113,6 +116,8 @@ struct km_objects {
     struct km_u32map bulk_cache; /* address of a traced kmem_cache -> cache */
     struct obj_bulk bulk[KM_MAX_CPUS];
     bool memcg_seen;
+    uint64_t sample_index; /* boot: event index of the first SLABINFO sample; 0: none yet */
+    const uint8_t *spare;  /* boot: frames taken before the trace; not owned */
     bool no_memory;
     struct obj_request request[KM_OBJ_REQUESTS];
     unsigned nr_request;

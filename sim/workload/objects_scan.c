@@ -85,12 +85,18 @@ static void block_learn(struct km_objects *o, const struct obj_block *b)
 {
     if (b->kind != OBJ_SLAB)
         return;
+    bool young =
+        b->event < o->sample_index; /* and alive then, or it would have been learned before */
+
     if (b->cache == KM_OBJ_NO_CACHE) {
-        if (b->nr_keys)
+        if (b->nr_keys) {
             o->key[b->key[0]].traced_slabs++;
+            o->key[b->key[0]].young_slabs += young;
+        }
         return;
     }
     o->cache[b->cache].traced_slabs++;
+    o->cache[b->cache].young_slabs += young;
     for (unsigned i = 0; i < b->nr_keys; i++)
         vote(o, b->key[i], b->cache);
     if (b->gfp & KM_GFP_RECLAIMABLE)
@@ -370,24 +376,47 @@ void km_objects_scan_event(struct km_objects *o, const struct km_event *ev, uint
     }
 }
 
-/* Sizes and flags of caches from the sites that use them. */
+static void learn_from_key(struct km_objects *o, const struct obj_key *k)
+{
+    struct obj_cache *c = &o->cache[k->cache];
+
+    c->traced_slabs += k->traced_slabs;
+    c->young_slabs += k->young_slabs;
+    if (k->account_cache)
+        c->flags |= KM_CACHE_ACCOUNT;
+    if (!c->size && !c->object_size) {
+        c->object_size = k->bytes_req;
+        c->size = k->bytes_alloc;
+    }
+}
+
+/* Sizes and flags of caches from the sites that use them; sites nobody named get a cache by size
+ * last. */
 static void learn_from_keys(struct km_objects *o)
 {
-    for (uint32_t i = 0; i < o->nr_key; i++) {
-        const struct obj_key *k = &o->key[i];
+    for (uint32_t i = 0; i < o->nr_key; i++)
+        if (o->key[i].cache != KM_OBJ_NO_CACHE)
+            learn_from_key(o, &o->key[i]);
+    for (uint32_t i = 0; i < o->nr_key; i++)
+        if (o->key[i].cache == KM_OBJ_NO_CACHE && km_obj_key_cache(o, i) != KM_OBJ_NO_CACHE)
+            learn_from_key(o, &o->key[i]);
+}
 
-        if (k->cache == KM_OBJ_NO_CACHE)
-            continue;
-        struct obj_cache *c = &o->cache[k->cache];
+void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t index)
+{
+    struct km_mark_slabinfo info;
+    uint16_t id;
 
-        c->traced_slabs += k->traced_slabs;
-        if (k->account_cache)
-            c->flags |= KM_CACHE_ACCOUNT;
-        if (!c->size && !c->object_size) {
-            c->object_size = k->bytes_req;
-            c->size = k->bytes_alloc;
-        }
-    }
+    if (!o->p.boot || !km_mark_slabinfo(rest, &info))
+        return;
+    id = km_obj_cache_find(o, info.cache);
+    if (id == KM_OBJ_NO_CACHE || o->cache[id].sample_slabs)
+        return;
+    if (!o->sample_index)
+        o->sample_index = index;
+    if (index - o->sample_index <
+        KM_OBJ_MAX_CACHES) /* lines of the first sample, not a cache of later */
+        o->cache[id].sample_slabs = info.num_slabs;
 }
 
 void km_obj_scan_finish(struct km_objects *o)
@@ -403,6 +432,9 @@ void km_obj_scan_finish(struct km_objects *o)
             vote(o, o->start[i].key, o->frame_cache[pfn]);
     }
     learn_from_keys(o);
+    for (unsigned i = 0; i < o->nr_cache; i++)
+        if (o->cache[i].sample_slabs > o->cache[i].young_slabs)
+            o->cache[i].num_slabs = o->cache[i].sample_slabs - o->cache[i].young_slabs;
     km_u32map_release(&o->live);
     km_u32map_release(&o->seen);
     free(o->block);

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BOOT_BLOCKS 64u /* of each high order, for the slab layer's own objects */
+
 struct start_slab {
     km_pfn head;
     uint16_t cache;
@@ -126,35 +128,96 @@ static bool frames_taken(const struct km_objects *o, km_pfn head, unsigned order
     return true;
 }
 
-/* Frames of slabs nobody touches, by order. */
-static bool collect_frames(struct km_objects *o, const struct km_u32map *known)
+/* Order of the unclaimed block of slab frames that starts at p; -1: none does. */
+static int slab_block_at(const struct km_objects *o, km_pfn p)
 {
-    if (!have_pageflags(o))
-        return true;
-    for (unsigned pass = 0; pass < 2; pass++) { /* count, then fill */
-        uint32_t nr[KM_NR_ORDERS] = {0};
+    int order = 0;
 
-        for (km_pfn p = 1; p < o->p.max_low_pfn; p++) {
-            unsigned order = 0;
+    if (!bit(page_bits(o, p), KPF_SLAB) || bit(page_bits(o, p), KPF_TAIL))
+        return -1;
+    while (order < (int)KM_NR_ORDERS && bit(page_bits(o, p), KPF_HEAD) &&
+           bit(page_bits(o, p + (1u << order)), KPF_TAIL))
+        order++;
+    return order < (int)KM_NR_ORDERS ? order : -1;
+}
 
-            if (!bit(page_bits(o, p), KPF_SLAB) || bit(page_bits(o, p), KPF_TAIL))
-                continue;
-            while (bit(page_bits(o, p), KPF_HEAD) && bit(page_bits(o, p + (1u << order)), KPF_TAIL))
-                order++;
-            if (order >= KM_NR_ORDERS || km_u32map_get(known, p + 1) || !frames_taken(o, p, order))
-                continue;
-            if (pass)
-                o->start_frames[order].pfn[nr[order]] = p;
-            nr[order]++;
-        }
-        for (unsigned order = 0; order < KM_NR_ORDERS && !pass; order++) {
-            o->start_frames[order].nr = nr[order];
-            o->start_frames[order].pfn = calloc(nr[order] + 1, sizeof(km_pfn));
-            if (!o->start_frames[order].pfn)
-                return false;
-        }
+static bool add_frame(struct obj_frames *f, uint32_t *room, km_pfn pfn)
+{
+    if (f->nr == *room) {
+        uint32_t bigger = *room ? 2 * *room : 256;
+        km_pfn *grown = realloc(f->pfn, bigger * sizeof(*grown));
+
+        if (!grown)
+            return false;
+        f->pfn = grown;
+        *room = bigger;
+    }
+    f->pfn[f->nr++] = pfn;
+    return true;
+}
+
+/* Frames of slabs nobody touches, by order. */
+static bool collect_shown(struct km_objects *o, const struct km_u32map *known)
+{
+    uint32_t room[KM_NR_ORDERS] = {0};
+
+    for (km_pfn p = 1; p < o->p.max_low_pfn; p++) {
+        int order = slab_block_at(o, p);
+
+        if (order < 0 || km_u32map_get(known, p + 1) || !frames_taken(o, p, (unsigned)order))
+            continue;
+        if (!add_frame(&o->start_frames[order], &room[order], p))
+            return false;
     }
     return true;
+}
+
+static bool all_spare(const struct km_objects *o, const uint8_t *used, km_pfn pfn, unsigned order)
+{
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++)
+        if (p >= o->p.max_low_pfn || !o->spare[p] || used[p])
+            return false;
+    return true;
+}
+
+/* Boot: any frames taken before the trace will do. Blocks that large slabs need are set aside
+ * first. */
+static bool collect_spare(struct builder *b)
+{
+    struct km_objects *o = b->o;
+    uint8_t *used = calloc(o->p.max_low_pfn, 1);
+    uint32_t room[KM_NR_ORDERS] = {0};
+    bool ok = used != NULL;
+
+    for (uint32_t i = 0; ok && i < b->nr; i++)
+        memset(
+            used + b->slab[i].head, 1,
+            km_min_u64(1u << o->cache[b->slab[i].cache].order, o->p.max_low_pfn - b->slab[i].head));
+    for (int order = KM_SLUB_MAX_ORDER; ok && order >= 0; order--) {
+        uint64_t wanted = order ? BOOT_BLOCKS : UINT32_MAX;
+
+        for (unsigned i = 0; order && i < o->nr_cache; i++)
+            if (o->cache[i].order == (unsigned)order)
+                wanted += o->cache[i].num_slabs;
+        for (km_pfn p = 0; ok && wanted && p < o->p.max_low_pfn; p += 1u << order) {
+            if (!all_spare(o, used, p, (unsigned)order) || !frames_taken(o, p, (unsigned)order))
+                continue;
+            memset(used + p, 1, 1u << order);
+            ok = add_frame(&o->start_frames[order], &room[order], p);
+            wanted--;
+        }
+    }
+    free(used);
+    return ok;
+}
+
+static bool collect_frames(struct builder *b)
+{
+    struct km_objects *o = b->o;
+
+    if (have_pageflags(o))
+        return collect_shown(o, &b->by_head);
+    return o->p.boot && o->spare ? collect_spare(b) : true;
 }
 
 /* ---- slabs the trace touches
@@ -382,9 +445,11 @@ static int build(struct builder *b, struct km_err *err)
                                .min_objects_cpus = 0,
                                .merge = false};
 
+    for (unsigned i = 0; i < o->nr_cache; i++)
+        km_obj_cache_geometry(o, &o->cache[i]);
     for (uint32_t i = 0; i < o->nr_start; i++)
         place_record(b, i);
-    if (!collect_frames(o, &b->by_head))
+    if (!collect_frames(b))
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
     o->starting = true;
     if (!km_slab_init(o->layer, o->os, b->cpu, &p) || !create_caches(b))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * replay_objects.c - mode `objects`: glue between the replay, objects.c and mode `pages`.
  *
- * Object events go to the simulated slab layer; page events that the traced slab layer made are dropped; all
- * others go the way of mode `pages`, with which this mode shares the page map. The trace is read a second time
- * (before the replay) for what objects.h needs to know in advance.
+ * Object events go to the simulated slab layer; page events that the traced slab layer made are
+ * dropped; all others go the way of mode `pages`, with which this mode shares the page map. The
+ * trace is read a second time (before the replay) for what objects.h needs to know in advance.
  */
+#include "models/os/buddy.h"
 #include "models/os/slub.h"
 #include "sim/report/proc_text.h"
 #include "sim/workload/objects.h"
@@ -40,7 +41,8 @@ static void synchronise(struct km_replay *r, const struct km_event *ev, bool don
 {
     enum km_zone_id z;
 
-    if (!r->boot || ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED || ev->page.migratetype != KM_MT_UNMOVABLE)
+    if (!r->boot || ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED ||
+        ev->page.migratetype != KM_MT_UNMOVABLE)
         return;
     z = km_pfn_zone(&r->guest.os, ev->page.pfn);
     if (z == KM_NR_ZONES || done[z])
@@ -55,7 +57,8 @@ static int scan(struct km_replay *r, struct km_err *err)
     struct km_trace *trace = NULL;
     struct km_event ev;
     bool done[KM_NR_ZONES] = {false}, started = !r->start_at_kpage_end;
-    uint64_t index = 0, limit = r->cfg->workload.limit_events;
+    uint64_t index = 0, limit = r->cfg->workload.limit_events, value;
+    const char *rest;
     int rc = km_trace_open(&trace, r->cfg->workload.trace, err);
 
     if (rc < 0)
@@ -70,11 +73,50 @@ static int scan(struct km_replay *r, struct km_err *err)
         if (ev.cpu >= r->guest.os.p.cpus)
             continue;
         synchronise(r, &ev, done);
+        if (r->boot && ev.type == KM_EV_MARK &&
+            km_mark_kind(ev.text.text, &value, &rest) == KM_MARK_SLABINFO)
+            km_objects_scan_sample(r->objects, rest, index);
         km_objects_scan_event(r->objects, &ev, index);
     }
     km_trace_close(trace);
     /* A trace cut short is replayed up to the cut; the replay reports it. */
     return rc == KM_E_NOMEM ? rc : KM_OK;
+}
+
+/* Low frames that are free now: [pfn], to be freed by the caller. */
+static uint8_t *free_frames(struct km_replay *r)
+{
+    uint8_t *free_now = calloc(r->guest.facts.max_low_pfn, 1);
+    km_pfn head;
+    unsigned order;
+
+    for (km_pfn p = 1; free_now && p < r->guest.facts.max_low_pfn; p++)
+        if (km_pfn_zone(&r->guest.os, p) != KM_NR_ZONES)
+            free_now[p] = km_buddy_find(&r->guest.os, r->guest.window.base, p, &head, &order);
+    return free_now;
+}
+
+/* Scan and start. Boot: what is free before the synchronisation and not after it was taken before
+ * the trace. */
+static int look_ahead(struct km_replay *r, struct km_err *err)
+{
+    uint8_t *spare = r->boot ? free_frames(r) : NULL;
+    int rc = scan(r, err);
+
+    if (rc == KM_OK && spare) {
+        uint8_t *after = free_frames(r);
+
+        for (km_pfn p = 0; after && p < r->guest.facts.max_low_pfn; p++)
+            spare[p] = spare[p] && !after[p];
+        if (after)
+            km_objects_set_spare(r->objects, spare);
+        free(after);
+    }
+    if (rc == KM_OK)
+        rc = km_objects_start(r->objects, &r->guest.os, &r->guest.cpu[0], claimed, r, err);
+    km_objects_set_spare(r->objects, NULL);
+    free(spare);
+    return rc;
 }
 
 static int objects_open(struct km_replay *r, struct km_err *err)
@@ -92,21 +134,22 @@ static int objects_open(struct km_replay *r, struct km_err *err)
     int rc;
 
     if (!p.slab)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "os.slab: %s cannot be replayed (allowed: slub)",
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                       "os.slab: %s cannot be replayed (allowed: slub)",
                        slab_names[r->cfg->os.slab]);
     rc = km_pages_open(r, err);
     if (rc == KM_OK)
         rc = km_objects_create(&r->objects, &p, err);
     if (rc == KM_OK)
-        rc = scan(r, err);
+        rc = look_ahead(r, err);
     if (rc < 0)
         return rc;
-    rc = km_objects_start(r->objects, &r->guest.os, &r->guest.cpu[0], claimed, r, err);
     km_objects_set_trace(r->objects, r->trace);
     return rc;
 }
 
-static void measure(struct km_replay *r, const struct km_cpu *cpu, const struct km_event *ev, uint64_t before)
+static void measure(struct km_replay *r, const struct km_cpu *cpu, const struct km_event *ev,
+                    uint64_t before)
 {
     static const char *const api[KM_EV_NR] = {
         [KM_EV_KMALLOC] = "kmalloc",
@@ -154,7 +197,8 @@ static void objects_event(struct km_replay *r, struct km_cpu *cpu, const struct 
         return;
     default:
         km_replay_skip(r, KM_SKIP_CONFLICT);
-        km_report_event(r->report, ev->time_ns, ev->cpu, "alloc_failure", "%s of %u bytes in the model only",
+        km_report_event(r->report, ev->time_ns, ev->cpu, "alloc_failure",
+                        "%s of %u bytes in the model only",
                         km_event_name((enum km_event_type)ev->type), ev->obj.bytes_req);
         return;
     }
