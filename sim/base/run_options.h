@@ -4,6 +4,7 @@
 #ifndef KM_SIM_RUN_OPTIONS_H
 #define KM_SIM_RUN_OPTIONS_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "sim/base/engine.h"
@@ -13,6 +14,7 @@ struct km_run_options {
     bool force;          /* an existing non-empty out_dir may be overwritten            */
     bool quiet;          /* no progress line                                            */
     const struct km_engine_ops *engine; /* timed machine; NULL in tests without SystemC */
+    const volatile sig_atomic_t *stop; /* the signal that asked to end early, 0 so far; NULL: none will */
     int argc;            /* the command line, for the report                            */
     char **argv;
 };

@@ -2,6 +2,7 @@
  * cmd_run.c - kmemsim run CONFIG.yaml: loads the configuration, picks the results folder, starts the workload.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,26 @@ static const struct option options[] = {
     {"quiet", no_argument, NULL, 'q'},        {"set", required_argument, NULL, 's'},
     {"trace", required_argument, NULL, 't'},  {0},
 };
+
+/* Which signal asked to end early; the run then ends at the next event and writes what it has. */
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop_signal(int number)
+{
+    stop_signal = number;
+}
+
+/* The second signal of a kind ends the program at once. */
+static void watch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction old;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup, shell's & */
+            sigaction(numbers[i], &action, NULL);
+}
 
 static int add_trace(struct args *a, const char *path)
 {
@@ -85,6 +106,7 @@ static int parse(struct args *a, int argc, char **argv)
     a->run.argc = argc;
     a->run.argv = argv;
     a->run.engine = &km_systemc_engine;
+    a->run.stop = &stop_signal;
     return KM_EXIT_OK;
 }
 
@@ -108,6 +130,7 @@ static int execute(struct args *a)
     struct km_config cfg;
     struct km_err err;
     char out_dir[sizeof(cfg.name) + 16];
+    watch_signals();
     int rc = km_config_load(&cfg, a->file, a->sets, a->nr_sets, km_cli_report, NULL);
 
     if (!rc) {

@@ -121,6 +121,7 @@ int km_cli_main(int argc, char **argv)
     int code;
 
     signal(SIGPIPE, SIG_IGN); /* a closed pipe shows up as a write error below */
+    signal(SIGXFSZ, SIG_IGN); /* so does a file that may not grow any more */
     code = dispatch(argc, argv);
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -119,6 +119,7 @@ struct km_replay_config {
     enum km_replay_mode mode;
     enum km_pacing pacing;
     bool resync;
+    uint64_t check_events; /* the allocator's lists are checked every so many events; 0: never */
     bool lookahead; /* infer the start state from the trace ahead (start-state) */
 };
 

@@ -308,6 +308,8 @@ static const struct km_field replay_fields[] = {
      .help = "after a truth sample continue from the real state"},
     {.key = "lookahead", .type = KM_FIELD_BOOL, AT(REPLAY, lookahead), .def = "true",
      .help = "infer what the start state does not tell from the trace ahead"},
+    {.key = "check_events", .type = KM_FIELD_NUMBER, AT(REPLAY, check_events), .max = UINT64_MAX, .unit = "events",
+     .def = "0", .help = "check the allocator's lists every so many events; 0: never (builds with KM_CHECK: 4096)"},
 };
 
 static const struct km_field report_fields[] = {

@@ -9,7 +9,6 @@
 #include "models/base/bug.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 void km_fragmentation_open(struct km_fragmentation *f, struct km_outdir *d)
@@ -37,18 +36,16 @@ static struct km_frag_zone *zone_of(struct km_fragmentation *f, const char *zone
     return z;
 }
 
-static void print_thousandths(FILE *file, int32_t v)
-{
-    fprintf(file, ",%s%d.%03d", v < 0 ? "-" : "", abs(v) / 1000, abs(v) % 1000);
-}
-
 static void print_row(FILE *file, const struct km_frag_sample *s, const struct km_frag_zone *z)
 {
-    fprintf(file, "%" PRIu64 ",%s,%" PRIu64, s->time_ns, s->zone, z->free_last);
+    char text[(2 * KM_NR_ORDERS + 1) * KM_CSV_NUMBER], *at = km_csv_number(text, z->free_last);
+
     for (unsigned o = 1; o < KM_NR_ORDERS; o++)
-        print_thousandths(file, z->extfrag_last[o]);
+        at = km_csv_thousandths(at, z->extfrag_last[o]);
     for (unsigned o = 1; o < KM_NR_ORDERS; o++)
-        print_thousandths(file, z->unusable_last[o]);
+        at = km_csv_thousandths(at, z->unusable_last[o]);
+    km_csv_row_head(file, s->time_ns, -1, s->zone);
+    fwrite(text, 1, (size_t)(at - text), file);
     if (s->internal_pct >= 0)
         fprintf(file, ",%.3f", s->internal_pct);
     else

@@ -91,10 +91,13 @@ void km_report_buddyinfo(struct km_report *r, uint64_t time_ns, int node, const 
 
     if (!f)
         return;
-    fprintf(f, "%" PRIu64 ",%d,%s", time_ns, node, zone);
+    char text[KM_NR_ORDERS * KM_CSV_NUMBER + 1], *at = text;
+
+    km_csv_row_head(f, time_ns, node, zone);
     for (unsigned o = 0; o < KM_NR_ORDERS; o++)
-        fprintf(f, ",%" PRIu64, sim[o]);
-    fputc('\n', f);
+        at = km_csv_number(at, sim[o]);
+    *at++ = '\n';
+    fwrite(text, 1, (size_t)(at - text), f);
     km_out_check(&r->buddyinfo);
 }
 

@@ -80,6 +80,7 @@ struct km_run_summary {
     unsigned nr_skipped;
     uint64_t refs, sim_cycles, sim_ns;
     double wall_s, read_wall_s;
+    double replay_wall_s; /* the last pass over the trace alone: reading, model, samples */
     /* truth */
     uint64_t buddy_events, buddy_agree;
     uint64_t pfn_events, pfn_agree;

@@ -126,5 +126,12 @@ struct km_report {
 
 /* csv.c: a field with quotes only where the text needs them (RFC 4180). */
 void km_csv_text(FILE *f, const char *text);
+/* Rows written by the million: ",123" at `at` (KM_CSV_NUMBER bytes of room); returns its end, without a NUL. */
+#define KM_CSV_NUMBER 21u
+char *km_csv_number(char *at, uint64_t v);
+/* The same for thousandths: ",-1.000". */
+char *km_csv_thousandths(char *at, int32_t v);
+/* "time_ns,node,zone" or, with node < 0, "time_ns,zone". */
+void km_csv_row_head(FILE *f, uint64_t time_ns, int node, const char *zone);
 
 #endif

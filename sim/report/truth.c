@@ -12,7 +12,6 @@
 
 #include "models/base/bug.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -46,6 +45,18 @@ static uint64_t distance(uint64_t a, uint64_t b)
     return a > b ? a - b : b - a;
 }
 
+static void print_row(FILE *f, unsigned order, uint64_t sim, uint64_t real, uint64_t time_ns, int node,
+                      const char *zone)
+{
+    char text[3 * KM_CSV_NUMBER + 1], *at = km_csv_number(text, order);
+
+    at = km_csv_number(at, sim);
+    at = km_csv_number(at, real);
+    *at++ = '\n';
+    km_csv_row_head(f, time_ns, node, zone);
+    fwrite(text, 1, (size_t)(at - text), f);
+}
+
 void km_truth_add(struct km_truth *t, uint64_t time_ns, int node, const char *zone,
                   const uint64_t sim[KM_NR_ORDERS], const uint64_t real[KM_NR_ORDERS])
 {
@@ -59,8 +70,7 @@ void km_truth_add(struct km_truth *t, uint64_t time_ns, int node, const char *zo
         z->err_pages += d << o;
         z->ref_blocks += distance(z->first[o], real[o]);
         if (t->out.f)
-            fprintf(t->out.f, "%" PRIu64 ",%d,%s,%u,%" PRIu64 ",%" PRIu64 "\n", time_ns, node, zone,
-                    o, sim[o], real[o]);
+            print_row(t->out.f, o, sim[o], real[o], time_ns, node, zone);
     }
     km_out_check(&t->out);
     z->samples++;

@@ -38,7 +38,7 @@ static void diverged(struct km_replay *r, const struct km_event *ev, km_pfn mode
     r->sum.first_divergence_ns = ev->time_ns ? ev->time_ns : 1;
     snprintf(r->sum.first_divergence, sizeof(r->sum.first_divergence),
              "event %llu (%s, cpu %u, %s): order %u type %d: the kernel took frame %#x, the model %#x",
-             (unsigned long long)r->index, km_event_name((enum km_event_type)ev->type), ev->cpu,
+             (unsigned long long)r->at[ev->cpu].index, km_event_name((enum km_event_type)ev->type), ev->cpu,
              km_trace_string(r->trace, ev->comm), ev->page.order, ev->page.migratetype, ev->page.pfn, model);
 }
 
@@ -71,6 +71,11 @@ bool km_replay_past_start(struct km_replay *r, const struct km_event *ev)
         r->started = true;
     km_replay_skip(r, KM_SKIP_BEFORE_START);
     return false;
+}
+
+bool km_replay_stopped(const struct km_replay *r)
+{
+    return r->stop && *r->stop;
 }
 
 static bool within_limit(const struct km_replay *r)
@@ -108,7 +113,7 @@ static bool program_peek(void *ctx, unsigned *cpu, uint64_t *due_ns)
 {
     struct km_replay *r = ctx;
 
-    if (!fetch(r))
+    if (km_replay_stopped(r) || km_report_failed(r->report) || !fetch(r))
         return false;
     *cpu = r->head.cpu;
     *due_ns = r->cfg->replay.pacing == KM_PACE_TIMESTAMPS && r->head.time_ns > r->start_ns
@@ -156,8 +161,8 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 
     (void)now_ns;
     r->have_head = false;
-    r->event_index = r->index;
-    r->now_ns = ev.time_ns;
+    r->at[cpu->id].index = r->index;
+    r->at[cpu->id].time_ns = r->now_ns = ev.time_ns;
     km_samples_time(r, ev.time_ns);
     if (ev.type == KM_EV_MARK) {
         km_samples_mark(r, &ev);
@@ -168,7 +173,10 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     note_event(r, &ev);
     km_pcp_busy_event(&r->busy, &ev);
     km_live_objects_event(r, &ev);
+    r->running++;
     r->mode->event(r, cpu, &ev);
+    r->running--;
+    km_replay_check_event(r);
     km_progress_update(&r->progress, r->index, km_trace_info(r->trace)->position, ev.time_ns - r->start_ns);
 }
 
@@ -178,11 +186,11 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
     struct km_replay *r = ctx;
 
     if (tp->kind == KM_TP_EXTFRAG) {
-        km_report_event(r->report, r->now_ns, cpu->id, "extfrag_model",
+        km_report_event(r->report, r->at[cpu->id].time_ns, cpu->id, "extfrag_model",
                         "frame %#x order %u type %u from order %u type %u", tp->pfn, tp->order, tp->migratetype,
                         tp->fallback_order, tp->fallback_migratetype);
         if (tp->fallback_order < r->guest.os.p.pageblock_order && r->pages)
-            km_pages_boosted(r, r->now_ns);
+            km_pages_boosted(r, r->at[cpu->id].time_ns);
     }
 }
 
@@ -258,14 +266,17 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void summarise(struct km_replay *r, double begun)
+static void summarise(struct km_replay *r, double begun, double replay_begun)
 {
     const struct km_trace_info *info = km_trace_info(r->trace);
 
-    r->sum.complete = r->status >= 0;
+    r->sum.complete = r->status >= 0 && !km_replay_stopped(r);
+    r->sum.cpus = r->guest.os.p.cpus;
+    r->sum.ram_bytes = r->guest.window.ram_bytes;
     r->sum.events = r->index;
     r->sum.lost_events = info->lost_events;
     r->sum.wall_s = seconds() - begun;
+    r->sum.replay_wall_s = seconds() - replay_begun;
     r->sum.sim_ns = r->hw.valid ? r->hw.sim_ps / 1000 : r->now_ns - r->start_ns;
     snprintf(r->sum.trace, sizeof(r->sum.trace), "%s", r->cfg->workload.trace);
     snprintf(r->sum.trace_format, sizeof(r->sum.trace_format), "%s", info->format);
@@ -295,6 +306,34 @@ static int open_trace(struct km_replay *r, const char *path, struct km_err *err)
     return KM_OK;
 }
 
+/* What the run is worth: the error that ended it early, or KM_OK. */
+static int outcome(const struct km_replay *r, const char *dir, struct km_err *err)
+{
+    if (r->status < 0) {
+        if (err)
+            *err = r->err;
+        return r->status;
+    }
+    if (km_replay_stopped(r))
+        return km_fail(err, KM_E_INPUT, NULL, 0, 0,
+                       "interrupted (%s) after event %llu: the results in %s end there (\"complete\": false)",
+                       strsignal((int)*r->stop), (unsigned long long)r->index, dir);
+    return KM_OK;
+}
+
+static int nothing_replayed(const struct km_replay *r, struct km_err *err)
+{
+    if (km_replay_stopped(r))
+        return km_fail(err, KM_E_INPUT, NULL, 0, 0, "interrupted (%s) before the first event was replayed",
+                       strsignal((int)*r->stop));
+    if (r->status < 0) {
+        if (err)
+            *err = r->err;
+        return r->status;
+    }
+    return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0, "no events to replay");
+}
+
 static int run(struct km_replay *r, const struct km_run_options *opt, struct km_err *err)
 {
     const struct km_program program = {.ctx = r, .peek = program_peek, .run = program_run};
@@ -317,31 +356,26 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     r->guest.os.tracer.emit = on_tracepoint;
     r->guest.os.tracer.ctx = r;
     km_replay_proc(r, true);
+    double replay_begun = seconds();
     int rc = KM_OK;
 
     if (timed)
         rc = run_timed(r, &program, opt->engine, err);
     else
         run_untimed(r, &program);
-    summarise(r, begun);
+    summarise(r, begun, replay_begun);
     if (rc < 0)
         return rc;
     if (!r->have_time)
-        return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0,
-                       r->status < 0 ? "%s" : "no events to replay", r->err.msg);
+        return nothing_replayed(r, err);
+    if (r->check_period)
+        km_replay_check(r);
     km_replay_proc(r, false);
     if (r->mode->finish)
         r->mode->finish(r);
     km_live_objects_finish(r);
-    if (r->status < 0)
-        km_warn("%s", r->err.msg);
     rc = km_report_finish(r->report, &r->sum, r->hw.valid ? &r->hw : NULL, err);
-    if (rc == KM_OK && r->status < 0) {
-        if (err)
-            *err = r->err;
-        return r->status;
-    }
-    return rc;
+    return rc < 0 ? rc : outcome(r, opt->out_dir, err);
 }
 
 static void release(struct km_replay *r)
@@ -375,6 +409,8 @@ int km_replay_run(const struct km_config *cfg, const struct km_run_options *opt,
     if (!r)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     r->cfg = cfg;
+    r->stop = opt->stop;
+    r->check_period = r->check_in = km_replay_check_period(r);
     r->boost_clear_ns = KM_NEVER;
     r->guest.window.memfd = -1;
     r->mode = modes[cfg->replay.mode];

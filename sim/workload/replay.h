@@ -85,18 +85,23 @@ struct km_replay {
     struct km_progress progress;
     struct km_event head; /* next event, read ahead by one */
     bool have_head;
+    const volatile sig_atomic_t *stop; /* run_options.h */
     int status;           /* of the trace reader; negative: damaged */
     struct km_err err;
     bool have_time;
     uint64_t start_ns;    /* time of the first replayed event */
-    uint64_t now_ns;      /* time of the event being replayed */
+    uint64_t now_ns;      /* time of the last event begun */
     bool start_at_kpage_end; /* events before the snapshot's end mark are passed over */
     bool started;
     bool boot;            /* started from the memory map; the first carvings may synchronise */
     bool boot_pagesets;   /* per-CPU lists are not live yet */
     bool boot_limits;     /* watermarks and final per-CPU limits are set */
     uint64_t index;       /* events delivered so far */
-    uint64_t event_index; /* of the event being replayed, counted from 1 */
+    struct {
+        uint64_t index, time_ns; /* of the event this CPU replays; index is counted from 1 */
+    } at[KM_MAX_CPUS];           /* timed CPUs work at the same time */
+    unsigned running;            /* CPUs inside an event */
+    uint64_t check_period, check_in; /* check.c: events between two checks (0: never), and until the next */
     uint64_t boost_clear_ns; /* kswapd will have taken back a watermark boost by then; KM_NEVER: none */
     bool synced_list[KM_NR_ZONES][KM_MT_NR]; /* boot_sync.c has caught up with these lists */
     uint64_t synced;               /* pages taken silently for that */
@@ -131,6 +136,15 @@ void km_live_objects_event(struct km_replay *r, const struct km_event *ev);
 double km_live_objects_internal_pct(const struct km_replay *r); /* < 0: unknown */
 void km_live_objects_finish(struct km_replay *r);
 void km_live_objects_release(struct km_replay *r);
+
+/* Did a signal ask to end early? */
+bool km_replay_stopped(const struct km_replay *r);
+
+/* check.c: stops the program (a bug of ours) if the allocator's lists are not sound. Only between events. */
+void km_replay_check(const struct km_replay *r);
+uint64_t km_replay_check_period(const struct km_replay *r);
+/* Counts events of replay.check_events, and looks at the lists when it is time and nobody works on them. */
+void km_replay_check_event(struct km_replay *r);
 
 /* prescan.c: highest frame named in the trace; an error if it has no page events. */
 int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err);

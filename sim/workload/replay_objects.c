@@ -166,7 +166,7 @@ static void measure(struct km_replay *r, const struct km_cpu *cpu, const struct 
 
 static void objects_event(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    uint64_t index = r->event_index, before = cpu->local_cycles;
+    uint64_t index = r->at[cpu->id].index, before = cpu->local_cycles;
     enum km_objects_result result = km_objects_event(r->objects, cpu, ev, index);
 
     switch (result) {

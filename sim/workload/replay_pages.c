@@ -199,19 +199,30 @@ static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_eve
         commit_free(r, cpu, ev->page.pfn, ev->page.order);
 }
 
-/* What the trace leaves out up to this event (shadow.h). */
+static void take_early(struct km_replay *r, struct km_cpu *cpu, const struct km_adjust *e)
+{
+    struct km_pages_state *s = state(r);
+
+    if (s->nr_early == EARLY_MAX)
+        return;
+    km_pfn pfn = km_alloc_pages(&r->guest.os, cpu, e->gfp, e->order); /* other CPUs may run meanwhile */
+
+    if (s->nr_early < EARLY_MAX)
+        s->early[s->nr_early++] = (struct early){.of = e->of, .pfn = pfn};
+}
+
+/* What the trace leaves out on this CPU up to this event (shadow.h). */
 static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, uint64_t index)
 {
     struct km_adjustments *a = &r->adjust;
-    struct km_pages_state *s = state(r);
 
-    for (; a->next < a->nr && a->entry[a->next].index <= index; a->next++) {
-        const struct km_adjust *e = &a->entry[a->next];
+    while (a->next[cpu->id] < a->nr && a->entry[a->next[cpu->id]].index <= index) {
+        const struct km_adjust *e = &a->entry[a->next[cpu->id]++];
 
+        if (e->cpu != cpu->id)
+            continue;
         if (e->kind == KM_ADJUST_EARLY) {
-            if (s->nr_early < EARLY_MAX)
-                s->early[s->nr_early++] =
-                    (struct early){.of = e->of, .pfn = km_alloc_pages(&r->guest.os, cpu, e->gfp, e->order)};
+            take_early(r, cpu, e);
             continue;
         }
         km_pfn pfn = km_pcp_take_bulk(&r->guest.os, cpu, (enum km_zone_id)e->zone, e->order,
@@ -290,7 +301,7 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
     }
     km_pfn pfn;
 
-    if (!took_early(state(r), r->event_index, &pfn))
+    if (!took_early(state(r), r->at[cpu->id].index, &pfn))
         pfn = km_alloc_pages(&g->os, cpu, ev->page.gfp, order);
     measure(r, cpu, "page_alloc", before);
     km_replay_pfn_agreement(r, ev, pfn);
@@ -386,7 +397,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
         return;
     }
-    apply_adjustments(r, cpu, r->event_index);
+    apply_adjustments(r, cpu, r->at[cpu->id].index);
     commit_due(r, cpu, ev);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC:

@@ -498,7 +498,7 @@ static int follow(struct shadow *s, struct km_err *err)
     struct km_event ev;
     int rc;
 
-    while ((rc = km_trace_next(t->trace, &ev, NULL)) > 0) {
+    while (!km_replay_stopped(t) && (rc = km_trace_next(t->trace, &ev, NULL)) > 0) {
         t->index++;
         if (!km_replay_past_start(t, &ev) || ev.cpu >= t->guest.os.p.cpus || ev.type == KM_EV_MARK)
             continue;
@@ -516,6 +516,7 @@ static int follow(struct shadow *s, struct km_err *err)
 static int copy_start(struct km_replay *t, const struct km_replay *r, const char *trace_path, struct km_err *err)
 {
     t->cfg = r->cfg;
+    t->stop = r->stop;
     t->bundle = r->bundle;
     t->mode = &km_replay_buddy;
     t->boot = r->boot;

@@ -23,7 +23,7 @@ enum km_adjust_kind {
 };
 
 struct km_adjust {
-    uint64_t index; /* before this event of the trace */
+    uint64_t index; /* before this event of the trace, or the next one of its CPU */
     uint64_t of;
     km_pfn traced;
     uint32_t gfp;
@@ -32,7 +32,8 @@ struct km_adjust {
 
 struct km_adjustments {
     struct km_adjust *entry; /* owned; ascending by index */
-    size_t nr, room, next;
+    size_t nr, room;
+    size_t next[KM_MAX_CPUS]; /* a CPU applies its own, at its first event from `index` on */
     uint64_t silent_pages, early_allocations;
 };
 
