@@ -92,7 +92,7 @@ static void measure_levels(struct km_cpu *cpu, void *arg)
     km_rmw32(cpu, DATA_VA + 32, KM_RMW_ADD, 1, 0);
     l->locked = cpu->local_cycles - before;
     before = cpu->local_cycles;
-    km_ld32(cpu, DATA_VA + 30); /* both lines in L1 */
+    km_touch(cpu, DATA_VA + 30, 4, KM_REF_LOAD); /* both lines in L1 */
     l->straddle = cpu->local_cycles - before;
 }
 
