@@ -75,14 +75,21 @@ struct km_tlb_entry *km_tlb_find(struct km_tlb *tlb, uint64_t va)
     return e ? e : find_in(&tlb->small, va, KM_PAGE_SHIFT);
 }
 
-struct km_tlb_entry *km_tlb_victim(struct km_tlb *tlb, uint64_t va, unsigned shift)
+struct km_tlb_entry *km_tlb_set(struct km_tlb *tlb, uint64_t va, unsigned shift, uint32_t *ways)
 {
     struct km_tlb_array *a =
         shift != KM_PAGE_SHIFT && tlb->large.sets ? &tlb->large : &tlb->small;
-    struct km_tlb_entry *e = &a->entry[((va >> shift) & (a->sets - 1)) * a->ways];
-    struct km_tlb_entry *oldest = e;
 
-    for (uint32_t way = 0; way < a->ways; way++) {
+    *ways = a->ways;
+    return &a->entry[((va >> shift) & (a->sets - 1)) * a->ways];
+}
+
+struct km_tlb_entry *km_tlb_victim(struct km_tlb *tlb, uint64_t va, unsigned shift)
+{
+    uint32_t ways;
+    struct km_tlb_entry *e = km_tlb_set(tlb, va, shift, &ways), *oldest = e;
+
+    for (uint32_t way = 0; way < ways; way++) {
         if (e[way].vpn == INVALID)
             return &e[way];
         if (e[way].stamp < oldest->stamp)

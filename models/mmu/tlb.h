@@ -51,6 +51,8 @@ void km_tlb_init(struct km_tlb *tlb, const struct km_tlb_geom *g, unsigned large
 struct km_tlb_entry *km_tlb_find(struct km_tlb *tlb, uint64_t va);
 /* The entry that a fill for va (page size shift) would use: an invalid or the least recently used one. */
 struct km_tlb_entry *km_tlb_victim(struct km_tlb *tlb, uint64_t va, unsigned shift);
+/* First entry of the set such a fill would go to; *ways is the number of entries in it. */
+struct km_tlb_entry *km_tlb_set(struct km_tlb *tlb, uint64_t va, unsigned shift, uint32_t *ways);
 /* Invalidates the entry that translates va and returns it; NULL if there was none. */
 struct km_tlb_entry *km_tlb_invalidate(struct km_tlb *tlb, uint64_t va);
 /* MOV CR3 semantics: all entries, or all but the global ones. */

@@ -89,6 +89,7 @@ static size_t lay_out_node(struct km_node *n, const struct km_machine_config *m,
     struct km_tlb *tlb[] = {&n->dtlb, &n->itlb, &n->stlb};
     size_t at = 0, lines;
     unsigned k = 0;
+    uint32_t entries = 0;
 
     if (base) {
         km_cache_init(&n->hier.l1i, &l1i, base + at);
@@ -110,10 +111,21 @@ static size_t lay_out_node(struct km_node *n, const struct km_machine_config *m,
     for (unsigned i = 0; i < KM_ARRAY_LEN(tlb); i++) {
         if (i == 1 && m->tlb_unified)
             tg[i] = (struct km_tlb_geom){0};
+        if (base && i == 0)
+            n->tlb_entry = (struct km_tlb_entry *)(void *)(base + at);
         if (base)
             km_tlb_init(tlb[i], &tg[i], large, (struct km_tlb_entry *)(void *)(base + at));
         at += km_tlb_entries(&tg[i]) * sizeof(struct km_tlb_entry);
+        entries += km_tlb_entries(&tg[i]);
     }
+    if (base)
+        n->tlb_hot = (int16_t *)(void *)(base + at);
+    at += km_align_up(entries * sizeof(int16_t), 8);
+    if (base)
+        n->tlb_ihot = (uint16_t *)(void *)(base + at);
+    at += km_align_up(entries * sizeof(uint16_t), 8);
+    if (base)
+        memset(n->tlb_hot, 0xff, entries * sizeof(int16_t)); /* -1 */
     lines = l1d.size_bytes / l1d.line_bytes;
     if (base)
         n->l1d_hot = (int16_t *)(void *)(base + at);

@@ -60,6 +60,7 @@ struct km_agent {
 struct km_hot_info {
     struct km_tlb_entry *tlb;
     uint32_t l1_idx;
+    int16_t next, prev; /* slots that rely on the same TLB entry; -1 ends */
 };
 
 struct km_ihot {
@@ -86,6 +87,9 @@ struct km_node {
     struct km_hot_info hot_info[KM_HOT_LINES];
     struct km_ihot ihot[KM_IHOT_LINES];
     int16_t *l1d_hot, *l1i_hot; /* [L1 index] slot in hot/ihot, or -1 */
+    struct km_tlb_entry *tlb_entry; /* all entries of dtlb, itlb, stlb in one array */
+    int16_t *tlb_hot;           /* [TLB entry] first hot slot that relies on it, or -1 */
+    uint16_t *tlb_ihot;         /* [TLB entry] number of ihot slots that rely on it */
     uint8_t *l1d_tracked;       /* [L1D index] line is in the sharing table */
     struct km_site_pos site[KM_SITE_SLOTS];
     km_vaddr last_fetch;        /* line fetched last */

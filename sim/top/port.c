@@ -54,6 +54,36 @@ void km_core_fold_set(struct km_node *n, uint32_t set)
     }
 }
 
+static void link_translation(struct km_node *n, unsigned slot, struct km_tlb_entry *tlb)
+{
+    struct km_hot_info *info = &n->hot_info[slot];
+
+    info->tlb = tlb;
+    if (!tlb)
+        return;
+    int16_t *first = &n->tlb_hot[tlb - n->tlb_entry];
+
+    info->prev = -1;
+    info->next = *first;
+    if (*first >= 0)
+        n->hot_info[*first].prev = (int16_t)slot;
+    *first = (int16_t)slot;
+}
+
+static void unlink_translation(struct km_node *n, unsigned slot)
+{
+    const struct km_hot_info *info = &n->hot_info[slot];
+
+    if (!info->tlb)
+        return;
+    if (info->next >= 0)
+        n->hot_info[info->next].prev = info->prev;
+    if (info->prev >= 0)
+        n->hot_info[info->prev].next = info->next;
+    else
+        n->tlb_hot[info->tlb - n->tlb_entry] = info->next;
+}
+
 void km_core_unhot(struct km_node *n, uint32_t l1d_idx)
 {
     int slot = n->l1d_hot[l1d_idx];
@@ -61,6 +91,7 @@ void km_core_unhot(struct km_node *n, uint32_t l1d_idx)
     if (slot < 0)
         return;
     KM_BUG_ON(n->cpu.hot[slot].stamp);
+    unlink_translation(n, (unsigned)slot);
     n->l1d_hot[l1d_idx] = -1;
     n->cpu.hot[slot].vline = NO_LINE;
 }
@@ -72,6 +103,8 @@ void km_core_unhot_fetch(struct km_node *n, uint32_t l1i_idx)
     if (slot < 0)
         return;
     n->l1i_hot[l1i_idx] = -1;
+    if (n->ihot[slot].tlb)
+        n->tlb_ihot[n->ihot[slot].tlb - n->tlb_entry]--;
     n->ihot[slot].vline = NO_LINE;
     n->last_fetch = NO_LINE;
 }
@@ -101,37 +134,40 @@ static void make_hot(struct km_node *n, km_vaddr va, uint32_t idx, struct km_tlb
         kinds |= 1u << KM_REF_STORE | 1u << KM_REF_RMW;
     if (hot->vline == vline && n->hot_info[slot].l1_idx == idx) {
         hot->kinds = kinds;
-        n->hot_info[slot].tlb = tlb;
+        if (n->hot_info[slot].tlb != tlb) {
+            unlink_translation(n, slot);
+            link_translation(n, slot, tlb);
+        }
         return;
     }
     drop_slot(n, slot);
     if (n->l1d_hot[idx] >= 0) /* the same line by another virtual address */
         drop_slot(n, (unsigned)n->l1d_hot[idx]);
     *hot = (struct km_hot_line){vline, kinds, 0};
-    n->hot_info[slot] = (struct km_hot_info){tlb, idx};
+    n->hot_info[slot].l1_idx = idx;
+    link_translation(n, slot, tlb);
     n->l1d_hot[idx] = (int16_t)slot;
 }
 
 /* A TLB entry is about to go: nothing may bypass the TLB through it any more. */
 static void forget_translation(struct km_node *n, const struct km_tlb_entry *e)
 {
-    for (unsigned slot = 0; slot < KM_HOT_LINES; slot++)
-        if (n->cpu.hot[slot].vline != NO_LINE && n->hot_info[slot].tlb == e)
-            drop_slot(n, slot);
-    for (unsigned slot = 0; slot < KM_IHOT_LINES; slot++)
+    size_t at = (size_t)(e - n->tlb_entry);
+
+    while (n->tlb_hot[at] >= 0)
+        drop_slot(n, (unsigned)n->tlb_hot[at]);
+    for (unsigned slot = 0; n->tlb_ihot[at] && slot < KM_IHOT_LINES; slot++)
         if (n->ihot[slot].vline != NO_LINE && n->ihot[slot].tlb == e)
             km_core_unhot_fetch(n, n->ihot[slot].l1_idx);
 }
 
-/* Brings the recency of all TLB entries up to date (before one of them is chosen as a victim). */
-static void fold_tlb_stamps(struct km_node *n)
+/* Brings the recency of a set's entries up to date (before one of them is chosen as a victim). */
+static void fold_tlb_stamps(struct km_node *n, struct km_tlb_entry *set, uint32_t ways)
 {
-    for (unsigned slot = 0; slot < KM_HOT_LINES; slot++) {
-        struct km_tlb_entry *e = n->hot_info[slot].tlb;
-
-        if (n->cpu.hot[slot].vline != NO_LINE && e && e->stamp < n->cpu.hot[slot].stamp)
-            e->stamp = n->cpu.hot[slot].stamp;
-    }
+    for (struct km_tlb_entry *e = set; e < set + ways; e++)
+        for (int slot = n->tlb_hot[e - n->tlb_entry]; slot >= 0; slot = n->hot_info[slot].next)
+            if (e->stamp < n->cpu.hot[slot].stamp)
+                e->stamp = n->cpu.hot[slot].stamp;
 }
 
 /* ---- translation ------------------------------------------------------------------------------ */
@@ -169,7 +205,10 @@ static const struct km_walk_ops walk_ops = {walk_load, walk_set_bits};
 static struct km_tlb_entry *fill_tlb(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
                                      const struct km_walk_result *w)
 {
-    fold_tlb_stamps(n);
+    uint32_t ways;
+    struct km_tlb_entry *set = km_tlb_set(tlb, va, w->shift, &ways);
+
+    fold_tlb_stamps(n, set, ways);
     struct km_tlb_entry *e = km_tlb_victim(tlb, va, w->shift);
 
     forget_translation(n, e);
@@ -331,9 +370,11 @@ static void fetch_line(struct km_node *n, km_vaddr va)
     if (!n->hier.split || idx == KM_CACHE_NONE || !n->core->hot_enabled || (n->cr3 && !tlb))
         return;
     if (hot->vline != NO_LINE)
-        n->l1i_hot[hot->l1_idx] = -1;
-    if (n->l1i_hot[idx] >= 0)
-        n->ihot[n->l1i_hot[idx]].vline = NO_LINE;
+        km_core_unhot_fetch(n, hot->l1_idx);
+    km_core_unhot_fetch(n, idx);
+    n->last_fetch = vline;
+    if (tlb)
+        n->tlb_ihot[tlb - n->tlb_entry]++;
     *hot = (struct km_ihot){vline, idx, tlb};
     n->l1i_hot[idx] = (int16_t)(vline % KM_IHOT_LINES);
 }
