@@ -291,34 +291,54 @@ static void place_record(struct builder *b, uint32_t i)
         s->cpu = r->cpu;
 }
 
+/* Free objects the node list held at the start; unlimited if nobody says. */
+static uint64_t node_budget(const struct obj_cache *c)
+{
+    if (!c->from_bundle || !c->num_slabs)
+        return UINT64_MAX;
+    return c->num_objs > c->active_objs ? c->num_objs - c->active_objs : 0;
+}
+
+struct places {
+    bool current[KM_MAX_CPUS];
+    uint32_t partial[KM_MAX_CPUS];
+    uint64_t node_free; /* left on the node list */
+};
+
+static enum km_slab_place choose_place(const struct obj_cache *c, struct places *used,
+                                       const struct start_slab *s)
+{
+    uint32_t listed = c->have_cpu_partial ? c->cpu_partial[s->cpu]
+                      : c->c              ? c->c->cpu_partial_slabs / 2
+                                          : 0;
+
+    if (!s->nr_free)
+        return KM_PLACE_FULL;
+    if (!used->current[s->cpu]) {
+        used->current[s->cpu] = true;
+        return KM_PLACE_CURRENT;
+    }
+    if (used->partial[s->cpu] >= listed && used->node_free >= s->nr_free) {
+        used->node_free -= s->nr_free;
+        return KM_PLACE_NODE_PARTIAL;
+    }
+    used->partial[s->cpu]++;
+    return KM_PLACE_CPU_PARTIAL;
+}
+
 static void choose_places(struct builder *b)
 {
     struct km_objects *o = b->o;
-    struct places {
-        bool current[KM_MAX_CPUS];
-        uint32_t partial[KM_MAX_CPUS];
-    } *used = calloc(o->nr_cache, sizeof(*used));
+    struct places *used = calloc(o->nr_cache + 1, sizeof(*used));
 
+    for (unsigned i = 0; i < o->nr_cache && used; i++)
+        used[i].node_free = node_budget(&o->cache[i]);
     for (uint32_t i = 0; i < b->nr && used; i++) {
         struct start_slab *s = &b->slab[i];
-        struct obj_cache *c = &o->cache[s->cache];
-        unsigned cpu = s->cpu < o->os->p.cpus ? s->cpu : 0;
-        uint32_t limit = c->have_cpu_partial ? c->cpu_partial[cpu]
-                         : c->c              ? c->c->cpu_partial_slabs / 2
-                                             : 0;
 
-        s->cpu = (uint8_t)cpu;
-        if (!s->nr_free) {
-            s->place = KM_PLACE_FULL;
-        } else if (!used[s->cache].current[cpu]) {
-            s->place = KM_PLACE_CURRENT;
-            used[s->cache].current[cpu] = true;
-        } else if (used[s->cache].partial[cpu] < limit) {
-            s->place = KM_PLACE_CPU_PARTIAL;
-            used[s->cache].partial[cpu]++;
-        } else {
-            s->place = KM_PLACE_NODE_PARTIAL;
-        }
+        if (s->cpu >= o->os->p.cpus)
+            s->cpu = 0;
+        s->place = choose_place(&o->cache[s->cache], &used[s->cache], s);
     }
     free(used);
 }
