@@ -302,6 +302,13 @@ static void implicit_free(struct km_objects *o, struct km_cpu *cpu, uint32_t ptr
         free_model(o, cpu, va);
 }
 
+/* Which model slab stands for a traced one: where the latest named object of that page went. */
+static void note_slab(struct km_objects *o, const struct obj_cache *c, uint32_t ptr, km_vaddr va)
+{
+    if (c->pool_room)
+        km_u32map_put(&o->slab_of_page, (ptr >> KM_PAGE_SHIFT) + 1, va >> KM_PAGE_SHIFT);
+}
+
 static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
                                        const struct km_event *ev)
 {
@@ -326,21 +333,35 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         va = km_kmalloc(o->layer, cpu, size, ev->obj.gfp);
     } else {
         uint32_t key = km_obj_key(o, ev);
-        struct km_kmem_cache *c =
-            key != KM_OBJ_NO_KEY ? model_cache(o, cpu, km_obj_key_cache(o, key)) : NULL;
+        uint16_t id = key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, key) : KM_OBJ_NO_CACHE;
+        struct km_kmem_cache *c = model_cache(o, cpu, id);
 
         va = c ? km_kmem_cache_alloc(o->layer, cpu, c, ev->obj.gfp) : 0;
+        if (va)
+            note_slab(o, &o->cache[id], ptr, va);
     }
     if (!va || !km_u32map_put(&o->live, ptr, va))
         return KM_OBJ_SKIPPED_NO_MEMORY;
     return KM_OBJ_APPLIED;
 }
 
-static bool pool_take(struct obj_cache *c, uint32_t *va)
+/* A nameless object for a traced address: one of the same slab, else the latest (spare objects of a
+ * bulk allocation come back first). */
+static bool pool_take(struct km_objects *o, struct obj_cache *c, uint32_t ptr, uint32_t *va)
 {
+    const uint32_t *page = km_u32map_get(&o->slab_of_page, (ptr >> KM_PAGE_SHIFT) + 1);
+    size_t pick = c->pool_nr;
+
     if (!c->pool_nr)
         return false;
-    *va = c->pool[--c->pool_nr]; /* spare nodes of a bulk allocation come back first */
+    for (size_t i = c->pool_nr; page && i-- > 0 && c->pool_nr - i <= KM_OBJ_POOL_SEARCH;)
+        if (c->pool[i] >> KM_PAGE_SHIFT == *page) {
+            pick = i + 1;
+            break;
+        }
+    *va = c->pool[pick - 1];
+    memmove(c->pool + pick - 1, c->pool + pick, (c->pool_nr - pick) * sizeof(*c->pool));
+    c->pool_nr--;
     return true;
 }
 
@@ -365,7 +386,7 @@ static enum km_objects_result find_freed(struct km_objects *o, uint64_t ptr, uin
 {
     if (ptr <= UINT32_MAX && km_u32map_take(&o->live, (uint32_t)ptr, va))
         return *va ? KM_OBJ_APPLIED : KM_OBJ_SKIPPED_INTERNAL;
-    if (cache != KM_OBJ_NO_CACHE && pool_take(&o->cache[cache], va))
+    if (cache != KM_OBJ_NO_CACHE && pool_take(o, &o->cache[cache], (uint32_t)ptr, va))
         return KM_OBJ_APPLIED;
     return KM_OBJ_SKIPPED_UNKNOWN;
 }
@@ -626,5 +647,6 @@ void km_objects_destroy(struct km_objects *o)
     km_u32map_release(&o->seen);
     km_u32map_release(&o->live);
     km_u32map_release(&o->bulk_cache);
+    km_u32map_release(&o->slab_of_page);
     free(o);
 }

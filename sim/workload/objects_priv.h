@@ -12,6 +12,7 @@
 #define KM_OBJ_NO_KEY UINT32_MAX
 #define KM_OBJ_REQUESTS 64u
 #define KM_OBJ_BLOCK_KEYS 4u
+#define KM_OBJ_POOL_SEARCH 512u
 #define KM_OBJ_ERROR_BINS 2048u
 
 struct obj_cache {
@@ -32,7 +33,7 @@ struct obj_cache {
     uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
     /* bulk allocations whose addresses are not traced */
     uint64_t scan_pool;
-    uint32_t *pool; /* owned; model addresses, last in first out */
+    uint32_t *pool; /* owned; model addresses, oldest first */
     size_t pool_nr, pool_room;
     struct km_kmem_cache *c; /* in the simulated kernel */
 };
@@ -114,6 +115,8 @@ struct km_objects {
     struct km_u32map seen;       /* objects in start pages */
     struct km_u32map live;       /* scan: live traced objects; replay: traced -> model address */
     struct km_u32map bulk_cache; /* address of a traced kmem_cache -> cache */
+    struct km_u32map
+        slab_of_page; /* replay: traced page -> model page, caches with bulk allocations */
     struct obj_bulk bulk[KM_MAX_CPUS];
     bool memcg_seen;
     uint64_t sample_index; /* boot: event index of the first SLABINFO sample; 0: none yet */
