@@ -5,6 +5,7 @@
  * dropped; all others go the way of mode `pages`, with which this mode shares the page map. The
  * trace is read a second time (before the replay) for what objects.h needs to know in advance.
  */
+#include "models/base/bug.h"
 #include "models/os/buddy.h"
 #include "models/os/slub.h"
 #include "sim/report/proc_text.h"
@@ -246,6 +247,8 @@ static void slabinfo_file(struct km_replay *r)
 
 static void objects_finish(struct km_replay *r)
 {
+    /* All CPUs are idle: whatever the trace did, the slab layer must be sound. */
+    KM_BUG_ON(km_slab_check(km_objects_layer(r->objects), r->guest.window.base) != NULL);
     km_objects_summary(r->objects, &r->sum);
     slabinfo_file(r);
 }
