@@ -52,8 +52,8 @@ struct km_cpu;
 
 struct km_cpu_ops {
     const char *name;
-    /* A data reference of `bytes` at va; may block. Large ranges (memset, copies) are one call with
-     * the total size: the port splits them into word references. */
+    /* A data reference of `bytes` at va; may block. Up to KM_REF_BYTES within one line are one reference;
+     * larger ranges (memset, copies) are one call with the total size, which the port splits into words. */
     void (*ref)(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind);
     /* `insns` instructions of one site: fetches and ALU cycles; never blocks on data. */
     void (*exec)(struct km_cpu *cpu, const struct km_site *site, uint32_t insns);
@@ -65,6 +65,7 @@ struct km_cpu_ops {
     void (*sync)(struct km_cpu *cpu);
 };
 
+#define KM_REF_BYTES 8u /* largest single reference: CMPXCHG8B */
 #define KM_HOT_LINES 256u
 
 struct km_hot_line {
@@ -95,7 +96,7 @@ static inline void km_ref(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum 
     struct km_hot_line *hot = &cpu->hot[vline % KM_HOT_LINES];
 
     if (hot->vline == vline && (hot->kinds >> kind & 1u) && cpu->local_cycles < cpu->horizon &&
-        ((va + bytes - 1) >> cpu->line_shift) == vline) {
+        bytes <= KM_REF_BYTES && ((va + bytes - 1) >> cpu->line_shift) == vline) {
         hot->stamp = cpu->local_cycles;
         cpu->local_cycles += cpu->hit_cycles[kind];
         cpu->hot_hits[kind]++;

@@ -332,7 +332,7 @@ static void timed_ref(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_r
 {
     struct km_node *n = (struct km_node *)cpu;
 
-    if (bytes <= 4 && ((va + bytes - 1) >> cpu->line_shift) == va >> cpu->line_shift) {
+    if (bytes <= KM_REF_BYTES && ((va + bytes - 1) >> cpu->line_shift) == va >> cpu->line_shift) {
         ref_line(n, va, bytes, kind);
         return;
     }

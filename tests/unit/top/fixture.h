@@ -119,6 +119,9 @@ static inline void one_random_step(struct km_cpu *cpu, struct km_prng *r)
         km_ld32(cpu, SHARED_VA + 4 * km_prng_below(r, 64));
     } else if (what < 77) {
         km_rmw32(cpu, RMW_VA + 4 * km_prng_below(r, 4), KM_RMW_ADD, 1, 0);
+    } else if (what < 78) { /* CMPXCHG8B, and a wider copy through the same inline */
+        km_ref(cpu, mine + 8 * km_prng_below(r, 300), 8, KM_REF_RMW);
+        km_ref(cpu, mine + 8 * km_prng_below(r, 300), 12, KM_REF_LOAD);
     } else if (what < 79) {
         km_touch(cpu, mine + km_prng_below(r, 5000), 1 + km_prng_below(r, 90), KM_REF_STORE);
     } else if (what < 80) {
