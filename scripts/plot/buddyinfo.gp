@@ -2,6 +2,7 @@
 # buddyinfo.gp - free pages per zone over time, stacked by order.
 # ARG4 zone names; one data block each: seconds, pages in order 0..10
 load ARG3."/style.inc"
+set autoscale xfix
 n = words(ARG4)
 set terminal svg size 1000,(n * 320) dynamic enhanced font FONT background "#ffffff"
 set output ARG2

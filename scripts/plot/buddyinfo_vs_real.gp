@@ -2,6 +2,7 @@
 # buddyinfo_vs_real.gp - free blocks per order: lines simulated, circles real; below: blocks that differ.
 # ARG4 zone names; one data block each: seconds, sim order 0..10, real order 0..10, blocks that differ
 load ARG3."/style.inc"
+set autoscale xfix
 n = words(ARG4)
 HEIGHT = 430.0
 TOTAL = n * HEIGHT + 10

@@ -2,6 +2,7 @@
 # compare_memory.gp - free pages and unusable index of order 9, one line per run.
 # ARG4 zone names, ARG5 run names; data block zone * runs + run: seconds, free pages, unusable index
 load ARG3."/style.inc"
+set autoscale xfix
 n = words(ARG4)
 runs = words(ARG5)
 H = n * 250.0 + 40 + runs * 22

@@ -2,6 +2,7 @@
 # compare_truth.gp - blocks that differ from the real kernel, one line per run.
 # ARG4 zone names, ARG5 run names; data block zone * runs + run: seconds, blocks that differ
 load ARG3."/style.inc"
+set autoscale xfix
 n = words(ARG4)
 runs = words(ARG5)
 H = n * 230.0 + 40 + runs * 22

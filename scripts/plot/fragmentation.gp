@@ -2,6 +2,7 @@
 # fragmentation.gp - unusable index (solid) and extfrag index (dashed) per zone over time.
 # ARG4 zone names; one data block each: seconds, unusable index of orders 1..10, extfrag index of orders 1..10
 load ARG3."/style.inc"
+set autoscale xfix
 n = words(ARG4)
 set terminal svg size 1000,(n * 320) dynamic enhanced font FONT background "#ffffff"
 set output ARG2

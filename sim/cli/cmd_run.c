@@ -11,9 +11,7 @@
 #include "sim/cli/cli.h"
 #include "sim/config/config.h"
 #include "sim/top/engine_systemc.h"
-#ifdef KM_HAVE_MEMREF
 #include "sim/workload/memref.h"
-#endif
 #include "sim/workload/replay.h"
 
 struct args {
@@ -117,12 +115,7 @@ static int start(const struct km_config *cfg, const struct km_run_options *run, 
                        "workload.trace is not set: name the trace there or with --trace PATH");
     if (cfg->workload.type == KM_WL_REPLAY)
         return km_replay_run(cfg, run, err);
-#ifdef KM_HAVE_MEMREF
     return km_memref_run(cfg, run, err);
-#else
-    return km_fail(err, KM_E_USAGE, cfg->file, 0, 0, "workload.type: %s is not built in",
-                   km_config_word("workload.type", cfg->workload.type));
-#endif
 }
 
 static int execute(struct args *a)

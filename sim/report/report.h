@@ -89,6 +89,8 @@ struct km_run_summary {
     char start_state[128];        /* "kpageflags, look-ahead" | "kpageflags" | "e820 + memblock" |
                                      "buddyinfo" ... */
     bool start_inferred;
+    uint64_t silent_pages_inferred;      /* taken without an event, found by looking ahead  */
+    uint64_t early_allocations_inferred; /* recorded later than they happened, found likewise */
     uint64_t lost_events;
     struct { /* objects mode against SLABINFO samples and traced slab pages */
         uint64_t samples, caches;

@@ -241,6 +241,23 @@ static void write_skill_row(FILE *f, const char *zone, const json_t *z)
     fputs("</tr>\n", f);
 }
 
+/* What the trace does not record and was found by following the traced lists first. */
+static void write_inferred(FILE *f, const json_t *truth)
+{
+    double silent = number_of(truth, "silent_pages_inferred"),
+           early = number_of(truth, "early_allocations_inferred");
+
+    if (silent <= 0 && early <= 0)
+        return;
+    fputs("<p>The trace leaves out some operations; looking ahead found ", f);
+    km_html_number(f, silent);
+    fputs(" pages taken without an event and ", f);
+    km_html_number(f, early);
+    fputs(" allocations recorded later than they happened. The model was told when, never which page "
+          "to pick.</p>\n",
+          f);
+}
+
 static void write_truth(FILE *f, const json_t *s)
 {
     static const char *const columns[] = {"Zone",
@@ -285,6 +302,7 @@ static void write_truth(FILE *f, const json_t *s)
                                                                      : ".</p>\n",
               f);
     }
+    write_inferred(f, truth);
 }
 
 static void write_plot(FILE *f, const struct km_outdir *d, const struct km_plot *plot)

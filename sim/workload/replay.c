@@ -273,6 +273,8 @@ static void summarise(struct km_replay *r, double begun, double replay_begun)
     r->sum.complete = r->status >= 0 && !km_replay_stopped(r);
     r->sum.cpus = r->guest.os.p.cpus;
     r->sum.ram_bytes = r->guest.window.ram_bytes;
+    r->sum.silent_pages_inferred = r->adjust.silent_pages;
+    r->sum.early_allocations_inferred = r->adjust.early_allocations;
     r->sum.events = r->index;
     r->sum.lost_events = info->lost_events;
     r->sum.wall_s = seconds() - begun;

@@ -106,7 +106,9 @@ static inline int fill(const char *dir, bool plots, unsigned skew)
         .pfn_agree = 77000 - 1000 * skew,
         .first_divergence_ns = 1234567890,
         .first_divergence = "order 0 Movable: model took pfn 0x1234, kernel 0x1235",
-        .start_state = "kpageflags, look-ahead"};
+        .start_state = "kpageflags, look-ahead",
+        .silent_pages_inferred = 1174,
+        .early_allocations_inferred = 3};
     struct km_config cfg;
     struct km_err err = {0};
     struct km_report *r;
