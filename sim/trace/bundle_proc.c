@@ -249,6 +249,7 @@ static int page_files(struct km_proc_state *state, struct km_err *err)
 int km_bundle_proc_state(struct km_proc_state *out, const char *dir, struct km_err *err)
 {
     struct zone_reader zones = {.state = out};
+    bool found;
     int rc;
 
     if (!km_path_is_folder(dir))
@@ -257,7 +258,9 @@ int km_bundle_proc_state(struct km_proc_state *out, const char *dir, struct km_e
         return km_fail(err, KM_E_INPUT, dir, 0, 0, "the path is too long");
     out->present = true;
     strcpy(out->dir, dir);
-    rc = km_bundle_lines(dir, "zoneinfo", zone_line, &zones, NULL, err);
+    rc = km_bundle_lines(dir, "zoneinfo", zone_line, &zones, &found, err);
+    if (rc == KM_OK && found && !out->nr_zones)
+        return km_fail(err, KM_E_INPUT, dir, 0, 0, "zoneinfo names no zone: it is not a copy of /proc/zoneinfo");
     if (rc == KM_OK)
         rc = km_bundle_lines(dir, "buddyinfo", buddy_line, out, NULL, err);
     if (rc == KM_OK)

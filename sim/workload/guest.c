@@ -20,6 +20,8 @@ static int add_ram(struct km_machine_facts *f, uint64_t start, uint64_t end)
 
     if (first == 0)
         first = 1; /* page 0 is never RAM for the kernel (A2.2) */
+    if (last > UINT32_MAX)
+        last = UINT32_MAX; /* still too much for any machine: check_ram says so */
     if (first >= last || f->nr_ram == KM_BUNDLE_MAX_E820)
         return 0;
     f->ram[f->nr_ram].start = (km_pfn)first;

@@ -13,7 +13,7 @@ int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err)
     if (rc < 0)
         return rc;
     *highest = 0;
-    while (km_trace_next(trace, &ev, NULL) > 0) {
+    while ((rc = km_trace_next(trace, &ev, err)) > 0) {
         if (ev.type < KM_EV_PAGE_ALLOC || ev.type > KM_EV_PAGE_PCPU_DRAIN || ev.page.pfn == KM_PFN_NONE ||
             ev.page.order >= KM_NR_ORDERS)
             continue;
@@ -22,6 +22,8 @@ int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err)
             *highest = ev.page.pfn + (1u << ev.page.order) - 1;
     }
     km_trace_close(trace);
+    if (!kmem && rc < 0) /* damaged later: the replay says so, and ends there */
+        return rc;
     if (!kmem)
         return km_fail(err, KM_E_INPUT, path, 0, 0,
                        "no kmem page events in this trace: record with -e kmem (mm_page_alloc, mm_page_free)");

@@ -376,6 +376,9 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     if (r->mode->finish)
         r->mode->finish(r);
     km_live_objects_finish(r);
+    if (km_trace_info(r->trace)->unparsed_lines)
+        km_warn("%s: %llu lines are no events and were passed over", r->cfg->workload.trace,
+                (unsigned long long)km_trace_info(r->trace)->unparsed_lines);
     rc = km_report_finish(r->report, &r->sum, r->hw.valid ? &r->hw : NULL, err);
     return rc < 0 ? rc : outcome(r, opt->out_dir, err);
 }
