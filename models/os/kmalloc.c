@@ -111,9 +111,10 @@ static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_
 
     km_fn_enter(cpu, l->stack_va[cpu->id], &fn_large);
     if (order < KM_NR_ORDERS) {
-        l->requesting_large = true;
+        l->requesting_large[cpu->id] = true;
         km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | KM_GFP_COMP, order);
 
+        l->requesting_large[cpu->id] = false;
         if (pfn != KM_PFN_NONE) {
             va = km_pfn_to_va(l->os, pfn);
             if (order)

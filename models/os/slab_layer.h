@@ -148,7 +148,7 @@ struct km_slab_params {
 struct km_slab_layer {
     struct km_os *os;
     struct km_slab_params p;
-    bool requesting_large; /* tells the page source that kmalloc above 8 KiB asks; it resets it */
+    bool requesting_large[KM_MAX_CPUS]; /* on this CPU kmalloc above 8 KiB asks the page source */
     bool memcg; /* kernel-memory accounting is on: vectors for accounted slabs */
     struct km_prng prng;
     struct km_kmem_cache cache[KM_SLAB_MAX_CACHES];

@@ -171,6 +171,7 @@ static km_vaddr link_objects(struct km_slab_layer *l, struct km_cpu *cpu,
 
     if (seq && objects >= 2) {
         seq = km_ld32(cpu, c->va + KM_KC_RANDOM_SEQ);
+        km_sync(cpu); /* one generator for all CPUs */
         pos = km_prng_below(&l->prng, c->objects);
     } else {
         seq = 0;

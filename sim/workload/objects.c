@@ -337,9 +337,11 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         struct km_kmem_cache *c = model_cache(o, cpu, id);
 
         va = c ? km_kmem_cache_alloc(o->layer, cpu, c, ev->obj.gfp) : 0;
+        km_sync(cpu);
         if (va)
             note_slab(o, &o->cache[id], ptr, va);
     }
+    km_sync(cpu); /* the map is shared by all CPUs */
     if (!va || !km_u32map_put(&o->live, ptr, va))
         return KM_OBJ_SKIPPED_NO_MEMORY;
     return KM_OBJ_APPLIED;
@@ -442,6 +444,7 @@ static enum km_objects_result on_alloc_bulk(struct km_objects *o, struct km_cpu 
 
         if (!km_kmem_cache_alloc_bulk(o->layer, cpu, c, b->gfp, nr, obj))
             return KM_OBJ_SKIPPED_NO_MEMORY;
+        km_sync(cpu);
         for (unsigned i = 0; i < nr; i++)
             if (!pool_put(&o->cache[b->cache], obj[i]))
                 return KM_OBJ_SKIPPED_NO_MEMORY;

@@ -34,7 +34,7 @@ enum km_objects_result {
 
 struct km_objects_params {
     const struct km_bundle *bundle; /* NULL: a plain trace */
-    km_vaddr page_offset;
+    km_vaddr page_offset;           /* of the traced machine */
     km_pfn max_low_pfn;
     unsigned cpus; /* of the traced machine */
     bool boot;     /* the trace begins at boot: end/ has the caches, start/ nothing */

@@ -62,12 +62,9 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
         }
         return o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
     }
-    bool large = o->layer->requesting_large;
-
-    o->layer->requesting_large = false; /* other CPUs may ask while this one waits */
     km_pfn pfn = o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
 
-    if (pfn != KM_PFN_NONE && !large)
+    if (pfn != KM_PFN_NONE && !o->layer->requesting_large[cpu->id])
         km_obj_count_request(o, order, gfp, true);
     return pfn;
 }
@@ -349,6 +346,12 @@ static bool same_shape(const struct obj_cache *c)
     return c->c && c->c->order == c->order && c->c->size == c->size;
 }
 
+/* The same place in the simulated kernel's linear map. */
+static km_vaddr model_va(const struct km_objects *o, uint32_t traced)
+{
+    return traced - o->p.page_offset + o->os->p.page_offset;
+}
+
 static void adopt_known(struct builder *b, struct start_slab *s)
 {
     struct km_objects *o = b->o;
@@ -357,7 +360,7 @@ static void adopt_known(struct builder *b, struct start_slab *s)
 
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (!o->start[i - 1].live && a.nr_free < c->objects)
-            b->list[a.nr_free++] = o->start[i - 1].ptr;
+            b->list[a.nr_free++] = model_va(o, o->start[i - 1].ptr);
     if (!same_shape(c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
         return;
     o->claimed(o->claimed_ctx, s->head, c->order);
@@ -365,7 +368,8 @@ static void adopt_known(struct builder *b, struct start_slab *s)
     o->stats.start_objects_free += a.nr_free;
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (o->start[i - 1].live) {
-            o->no_memory |= !km_u32map_put(&o->live, o->start[i - 1].ptr, o->start[i - 1].ptr);
+            o->no_memory |=
+                !km_u32map_put(&o->live, o->start[i - 1].ptr, model_va(o, o->start[i - 1].ptr));
             o->stats.start_objects_live++;
         }
 }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRACED_PAGE_OFFSET 0xc0000000u /* VMSPLIT_3G, the default of x86-32 */
+
 static void claimed(void *ctx, km_pfn pfn, unsigned order)
 {
     struct km_replay *r = ctx;
@@ -126,7 +128,7 @@ static int objects_open(struct km_replay *r, struct km_err *err)
         [KM_SLAB_SLAB] = "slab", [KM_SLAB_SLOB] = "slob", [KM_SLAB_SLUB] = "slub"};
     struct km_objects_params p = {
         .bundle = r->bundle,
-        .page_offset = r->guest.facts.page_offset,
+        .page_offset = TRACED_PAGE_OFFSET,
         .max_low_pfn = r->guest.facts.max_low_pfn,
         .cpus = r->bundle && r->bundle->cpus ? r->bundle->cpus : r->guest.os.p.cpus,
         .boot = r->boot,
