@@ -95,6 +95,8 @@ struct km_run_summary {
     struct { /* objects mode against SLABINFO samples and traced slab pages */
         uint64_t samples, caches;
         double slabs_median_rel_error, objects_median_rel_error;
+        double slabs_total_rel_error; /* sum of |model - traced| over all lines / sum of traced */
+        uint64_t slab_blocks_traced, slab_blocks_model; /* calls of the page allocator */
         uint64_t slab_pages_traced, slab_pages_model;
     } objects;
     char trace[512], trace_format[32], kernel[256];

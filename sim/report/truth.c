@@ -137,6 +137,11 @@ static json_t *objects_json(const struct km_run_summary *sum)
     json_object_set_new(o, "caches", json_integer((json_int_t)sum->objects.caches));
     json_object_set_new(o, "slabs_median_rel_error",
                         real_json(sum->objects.slabs_median_rel_error));
+    json_object_set_new(o, "slabs_total_rel_error", real_json(sum->objects.slabs_total_rel_error));
+    json_object_set_new(o, "slab_blocks_traced",
+                        json_integer((json_int_t)sum->objects.slab_blocks_traced));
+    json_object_set_new(o, "slab_blocks_model",
+                        json_integer((json_int_t)sum->objects.slab_blocks_model));
     json_object_set_new(o, "objects_median_rel_error",
                         real_json(sum->objects.objects_median_rel_error));
     json_object_set_new(o, "slab_pages_traced",

@@ -557,7 +557,7 @@ void km_objects_get_stats(const struct km_objects *o, struct km_objects_stats *o
         out->same_request += km_min_u64(o->request[i].traced, o->request[i].model);
     out->slabs_median_rel_error = median(o->slab_error, o->stats.samples);
     out->objects_median_rel_error = median(o->obj_error, o->stats.samples);
-    out->slabs_weighted_error =
+    out->slabs_total_rel_error =
         o->stats.real_slabs ? (double)o->abs_slab_error / (double)o->stats.real_slabs : 0;
 }
 
@@ -573,6 +573,9 @@ void km_objects_summary(const struct km_objects *o, struct km_run_summary *sum)
     sum->objects.caches = caches;
     sum->objects.slabs_median_rel_error = s.slabs_median_rel_error;
     sum->objects.objects_median_rel_error = s.objects_median_rel_error;
+    sum->objects.slabs_total_rel_error = s.slabs_total_rel_error;
+    sum->objects.slab_blocks_traced = s.traced_slab_blocks;
+    sum->objects.slab_blocks_model = s.model_slab_blocks;
     sum->objects.slab_pages_traced = s.traced_slab_pages;
     sum->objects.slab_pages_model = s.model_slab_pages;
 }

@@ -54,7 +54,7 @@ struct km_objects_stats {
     uint64_t samples;        /* SLABINFO lines compared                    */
     uint64_t sim_slabs, real_slabs, sim_objs, real_objs; /* sums over the compared lines */
     double slabs_median_rel_error, objects_median_rel_error;
-    double slabs_weighted_error; /* sum |sim - real| / sum real, caches in use */
+    double slabs_total_rel_error; /* sum |sim - real| / sum real, caches in use */
 };
 
 int km_objects_create(struct km_objects **out, const struct km_objects_params *p,

@@ -35,6 +35,8 @@ cmp -s "$tmp/a/proc/slabinfo" "$tmp/b/proc/slabinfo" || complain 'two runs diffe
 # The capture has 58 new slabs of 141 pages; every cache in use is compared at each SLABINFO sample.
 [ "$(number "$tmp/a" slab_pages_traced)" = 141 ] || complain 'traced slab pages were not recognised'
 between slab_pages_model "$(number "$tmp/a" slab_pages_model)" 130 152
+[ "$(number "$tmp/a" slab_blocks_traced)" = 58 ] || complain 'traced slabs were not recognised'
+between slabs_total_rel_error "$(number "$tmp/a" slabs_total_rel_error)" 0 0.005
 between slabs_median_rel_error "$(number "$tmp/a" slabs_median_rel_error)" 0 0.01
 between objects_median_rel_error "$(number "$tmp/a" objects_median_rel_error)" 0 0.01
 between skill "$(number "$tmp/a" Normal)" 0.6 1
@@ -52,6 +54,15 @@ expect 0 run "$config" --out "$tmp/t" --quiet --set timing=full --set workload.l
 expect 0 run "$config" --out "$tmp/u" --quiet --set workload.limit=20000
 [ "$(number "$tmp/t" slab_pages_model)" = "$(number "$tmp/u" slab_pages_model)" ] ||
     complain 'timing changes the slabs asked for'
+
+# How far CPUs run ahead of each other decides nothing either.
+for quantum in 0 1000000; do
+    expect 0 run "$config" --out "$tmp/q$quantum" --quiet --set timing=full --set workload.limit=4000 \
+        --set replay.pacing=timestamps --set machine.quantum_cycles=$quantum
+done
+for file in truth.csv latency.csv proc/slabinfo; do
+    cmp -s "$tmp/q0/$file" "$tmp/q1000000/$file" || complain "the run-ahead quantum changes $file"
+done
 
 # Allocators that are not there yet are refused with the ones that are.
 expect 2 run "$config" --out "$tmp/s" --quiet --set os.slab=slob
