@@ -2,9 +2,9 @@
  * x86_paging.h - the x86-32 page-table entry format, shared by the walker (models/mmu) and by the
  * software that builds the tables (models/os).
  *
- * Two-level: 1024 4-byte entries per table; CR3 -> page directory -> page table; a directory entry with
- * PS maps 4 MiB. PAE: 8-byte entries, 512 per table; CR3 -> 4 PDPTEs -> page directory -> page table; PS
- * maps 2 MiB. PDPTEs have no A, D, RW or US bits.
+ * Two-level: 1024 4-byte entries per table; CR3 -> page directory -> page table; a directory entry
+ * with PS maps 4 MiB. PAE: 8-byte entries, 512 per table; CR3 -> 4 PDPTEs -> page directory -> page
+ * table; PS maps 2 MiB. PDPTEs have no A, D, RW or US bits.
  * References: Intel SDM vol. 3A chapter 4 (tables 4-4 to 4-6 and 4-8 to 4-11).
  */
 #ifndef KM_BASE_X86_PAGING_H
@@ -25,8 +25,8 @@
 #define KM_PTE_FRAME_MASK 0x0000000ffffff000ull /* 36 physical address bits */
 #define KM_PTE_NX (1ull << 63)
 
-/* What Linux puts into its own tables: kernel mappings are born accessed and dirty, so the processor
- * never has to set these bits for them. */
+/* What Linux puts into its own tables: kernel mappings are born accessed and dirty, so the
+ * processor never has to set these bits for them. */
 #define KM_PTE_KERNEL (KM_PTE_P | KM_PTE_RW | KM_PTE_A | KM_PTE_D | KM_PTE_G)
 #define KM_PTE_TABLE (KM_PTE_P | KM_PTE_RW | KM_PTE_A | KM_PTE_D)
 

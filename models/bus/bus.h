@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * bus.h - the shared front-side bus: who may put an address on it when, and when data pass.
  *
- * Models:      a pipelined split bus of the P6 kind: every transaction arbitrates, occupies the address phase,
- *              gets its snoop result a fixed number of clocks later, and may move a line over the data
- *              phase. Address phases are granted in request order; data phases are taken in the order the
- *              data become ready.
- * Not modelled: deferred replies, retries, the in-order-queue limit (a CPU here has one request in flight).
+ * Models:      a pipelined split bus of the P6 kind: every transaction arbitrates, occupies the
+ *              address phase, gets its snoop result a fixed number of clocks later, and may move a
+ *              line over the data phase. Address phases are granted in request order; data phases
+ *              are taken in the order the data become ready.
+ * Not modelled: deferred replies, retries, the in-order-queue limit (a CPU here has one request in
+ * flight).
  * Time:        bus clocks since reset; the caller converts. The bus asks no clock.
- * Invariants:  address phases do not overlap; data phases do not overlap; a snoop result never precedes the end
- *              of its address phase.
- * References:  Pentium Pro Family Developer's Manual vol. 1 (1996), chapters 3 and 4: request phase two clocks,
- *              snoop phase.
+ * Invariants:  address phases do not overlap; data phases do not overlap; a snoop result never
+ *              precedes the end of its address phase.
+ * References:  Pentium Pro Family Developer's Manual vol. 1 (1996), chapters 3 and 4: request phase
+ *              two clocks, snoop phase.
  */
 #ifndef KM_BUS_BUS_H
 #define KM_BUS_BUS_H
@@ -50,8 +51,8 @@ static inline uint64_t km_bus_unloaded_snoop(const struct km_bus *b, uint64_t cl
 /* Grants the address phase to a request made at `clock`; requests come in nondecreasing order.
  * Returns its first clock; the snoop result is geom.snoop_clocks later. */
 uint64_t km_bus_request(struct km_bus *b, uint64_t clock);
-/* Takes the data phase for `bytes` from the first free clock not before ready; returns the clock at which
- * the first transfer is complete. */
+/* Takes the data phase for `bytes` from the first free clock not before ready; returns the clock at
+ * which the first transfer is complete. */
 uint64_t km_bus_data(struct km_bus *b, uint64_t ready, uint32_t bytes);
 
 #ifdef __cplusplus

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * clock.h - exact conversion between clock domains.
  *
- * A ratio maps ticks of one clock to ticks of another (both start at 0). Edges of the slower clock rarely
- * fall on edges of the faster one: `up` gives the first edge not before, `down` the last not after.
- * Products are taken in 128 bits: no rounding accumulates and no realistic run overflows.
+ * A ratio maps ticks of one clock to ticks of another (both start at 0). Edges of the slower clock
+ * rarely fall on edges of the faster one: `up` gives the first edge not before, `down` the last not
+ * after. Products are taken in 128 bits: no rounding accumulates and no realistic run overflows.
  */
 #ifndef KM_BUS_CLOCK_H
 #define KM_BUS_CLOCK_H

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * cache.h - one set-associative cache array: tags, MESI state per line, replacement, counters.
  *
- * Models:      where lines are and in which state. Data are not stored: values live in guest memory.
+ * Models:      where lines are and in which state. Data are not stored: values live in guest
+ *              memory.
  * Not modelled here: levels and write policies (hier.h), time (sim/top), sectors.
- * Invariants:  a line is in at most one way; it lies in set line % sets; state I means the way is empty.
+ * Invariants:  a line is in at most one way; it lies in set line % sets; state I means the way is
+ *              empty.
  * Units:       `line` is an address divided by the line size.
  */
 #ifndef KM_CACHE_CACHE_H
@@ -33,9 +35,9 @@ struct km_cache_counts {
 };
 
 struct km_cache {
-    uint64_t *line;  /* [sets * ways] line numbers; UINT64_MAX = empty */
-    uint8_t *state;  /* [sets * ways] enum km_mesi */
-    uint32_t *mru;   /* [sets] way touched last */
+    uint64_t *line; /* [sets * ways] line numbers; UINT64_MAX = empty */
+    uint8_t *state; /* [sets * ways] enum km_mesi */
+    uint32_t *mru;  /* [sets] way touched last */
     uint32_t sets, ways, line_shift;
     struct km_cache_geom geom;
     struct km_repl repl;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * repl.h - replacement policies: which way of a full set goes.
  *
- * A policy sees touches (hits), fills and asks for victims; it knows nothing of tags or states, and the cache
- * uses invalid ways first. State is one byte array per cache, supplied by the caller.
- * lazy: the state after a series of touches depends only on the order of each way's last touch, so several
- * touches may be replayed later (see the hot filter in models/cpu/cpu.h). True for all policies here.
- * Adding one: a file repl_NAME.c and a line in repl_table.c (sorted by name).
+ * A policy sees touches (hits), fills and asks for victims; it knows nothing of tags or states, and
+ * the cache uses invalid ways first. State is one byte array per cache, supplied by the caller.
+ * lazy: the state after a series of touches depends only on the order of each way's last touch, so
+ * several touches may be replayed later (see the hot filter in models/cpu/cpu.h). True for all
+ * policies here. Adding one: a file repl_NAME.c and a line in repl_table.c (sorted by name).
  */
 #ifndef KM_CACHE_REPL_H
 #define KM_CACHE_REPL_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * repl_plru.c - tree pseudo-LRU, as in the 486 (4 ways, 3 bits) and later Intel L1 caches.
  *
- * Theory: a binary tree over the ways; each inner node holds one bit that points to the half to replace
- * next. A use of a way turns every node on its path away from it. The victim is found by following the
- * bits. Node n has children 2n and 2n+1, the root is 1; bit n of the state belongs to node n.
+ * Theory: a binary tree over the ways; each inner node holds one bit that points to the half to
+ * replace next. A use of a way turns every node on its path away from it. The victim is found by
+ * following the bits. Node n has children 2n and 2n+1, the root is 1; bit n of the state belongs to
+ * node n.
  */
 #include "models/cache/repl.h"
 

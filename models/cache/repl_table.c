@@ -4,9 +4,5 @@
 #include "models/cache/repl.h"
 
 const struct km_repl_ops *const km_repl_table[] = {
-    &km_repl_fifo,
-    &km_repl_lru,
-    &km_repl_plru,
-    &km_repl_random,
-    NULL,
+    &km_repl_fifo, &km_repl_lru, &km_repl_plru, &km_repl_random, NULL,
 };

@@ -5,23 +5,23 @@
  *              read-modify-writes, straight-line instructions, spinlocks, interrupt masking.
  * Not modelled here: what a reference costs. That is the business of the port behind `ops`:
  *              null   (ops == NULL) functional only: no time, no counters; for fidelity and speed;
- *              record (cpu_record.c) appends every reference to a list; for unit tests;
- *              timed  (sim/top + models/{mmu,cache,bus,dram}) TLB, caches, coherence, bus, DRAM; may
- *                     block inside a callback (SC_THREAD wait), so other CPUs run meanwhile.
+ *              record (record.c) appends every reference to a list; for unit tests;
+ *              timed  (sim/top + models/{mmu,cache,bus,dram}) TLB, caches, coherence, bus, DRAM;
+ *                     may block inside a callback (SC_THREAD wait), so other CPUs run meanwhile.
  * Functional:  guest memory appears in a 4 GiB-aligned 4 GiB host window; host address =
  *              window + guest virtual address. Values are read and written at the completion of the
  *              reference, i.e. after the callback returned.
- * Fast path:   `hot` is a small direct-mapped filter of virtual lines whose reference is certain to hit in
- *              the first-level TLB and in L1 with the permission the reference needs. Only the timed port
- *              fills it, and it drops an entry before any of those facts ends. A filtered hit leaves a
- *              stamp; before the port looks at the replacement state of a set it replays the pending
- *              stamps of that set in time order, so cycles and counts are the same with the filter off.
- *              `horizon` bounds the run-ahead: a reference may be filtered only while local_cycles is
- *              below it, i.e. while no other agent can have changed anything this CPU could notice.
- *              line_shift is log2 of the L1 data line.
- * Shared host state: programs that keep state outside guest memory (maps, streams) and share it between
- *              CPUs call km_sync() before touching it in the middle of a work item; between items the
- *              machine does it.
+ * Fast path:   `hot` is a small direct-mapped filter of virtual lines whose reference is certain to
+ *              hit in the first-level TLB and in L1 with the permission the reference needs. Only
+ *              the timed port fills it, and it drops an entry before any of those facts ends. A
+ *              filtered hit leaves a stamp; before the port looks at the replacement state of a set
+ *              it replays the pending stamps of that set in time order, so cycles and counts are
+ *              the same with the filter off. `horizon` bounds the run-ahead: a reference may be
+ *              filtered only while local_cycles is below it, i.e. while no other agent can have
+ *              changed anything this CPU could notice. line_shift is log2 of the L1 data line.
+ * Shared host state: programs that keep state outside guest memory (maps, streams) and share it
+ *              between CPUs call km_sync() before touching it in the middle of a work item; between
+ *              items the machine does it.
  * Invariants:  local_cycles never decreases; ops == NULL implies no counter changes.
  * Units:       bytes, core cycles.
  */
@@ -52,12 +52,14 @@ struct km_cpu;
 
 struct km_cpu_ops {
     const char *name;
-    /* A data reference of `bytes` at va; may block. Up to KM_REF_BYTES within one line are one reference;
-     * larger ranges (memset, copies) are one call with the total size, which the port splits into words. */
+    /* A data reference of `bytes` at va; may block. Up to KM_REF_BYTES within one line are one
+     * reference; larger ranges (memset, copies) are one call with the total size, which the port
+     * splits into words. */
     void (*ref)(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind);
     /* `insns` instructions of one site: fetches and ALU cycles; never blocks on data. */
     void (*exec)(struct km_cpu *cpu, const struct km_site *site, uint32_t insns);
-    /* Busy-wait step of a spinlock: called with the lock still held elsewhere; must let time pass. */
+    /* Busy-wait step of a spinlock: called with the lock still held elsewhere; must let time pass.
+     */
     void (*relax)(struct km_cpu *cpu);
     /* Invalidate the translation of one page on this CPU. */
     void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
@@ -77,9 +79,9 @@ struct km_hot_line {
 struct km_cpu {
     uint8_t *window; /* host address of guest virtual address 0 */
     const struct km_cpu_ops *ops;
-    void *ctx;             /* of the port               */
-    unsigned id;           /* 0 .. machine.cpus - 1     */
-    unsigned line_shift;   /* L1 data line, log2 bytes  */
+    void *ctx;           /* of the port               */
+    unsigned id;         /* 0 .. machine.cpus - 1     */
+    unsigned line_shift; /* L1 data line, log2 bytes  */
     uint32_t hit_cycles[KM_REF_NR];
     uint64_t local_cycles; /* run-ahead clock of this CPU */
     uint64_t horizon;      /* first cycle another agent may affect; bounds the fast path */
@@ -188,8 +190,9 @@ static inline void km_exec(struct km_cpu *cpu, const struct km_site *site, uint3
     }
 }
 
-/* Before touching host state shared between CPUs in the middle of a work item: waits until no other CPU
- * lags behind this one's clock. Costs a few simulated cycles with the timed port, nothing otherwise. */
+/* Before touching host state shared between CPUs in the middle of a work item: waits until no other
+ * CPU lags behind this one's clock. Costs a few simulated cycles with the timed port, nothing
+ * otherwise. */
 static inline void km_sync(struct km_cpu *cpu)
 {
     if (cpu->ops && cpu->ops->sync)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * record.h - the record port: every reference of a CPU in a list, for tests that assert exact references.
+ * record.h - the record port: every reference of a CPU in a list, for tests that assert exact
+ * references.
  *
  * Models no time. Entries come from the caller; what does not fit is counted in `lost`.
  */

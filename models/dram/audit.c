@@ -59,7 +59,8 @@ static int64_t data_begin(const struct km_dram_audit *a, bool write, uint64_t th
     return (int64_t)(then - 1) + (write ? a->geom.ncwl : a->geom.ncl);
 }
 
-static void see_column(struct km_dram_audit *a, const struct km_dram_addr *at, uint64_t now, bool write)
+static void see_column(struct km_dram_audit *a, const struct km_dram_addr *at, uint64_t now,
+                       bool write)
 {
     struct km_audit_bank *target = &a->rank[at->rank].bank[at->bank];
     int64_t mine = data_begin(a, write, now + 1), len = data_clocks(a);
@@ -131,7 +132,8 @@ void km_dram_audit_see(struct km_dram_audit *a, unsigned cmd, const struct km_dr
 {
     a->commands++;
     if (a->last && now < a->last)
-        violation(a, now + 1 < a->last ? "commands out of order" : "two commands in one clock", now);
+        violation(a, now + 1 < a->last ? "commands out of order" : "two commands in one clock",
+                  now);
     a->last = now + 1;
     switch (cmd) {
     case KM_DRAM_ACT:

@@ -39,7 +39,8 @@ static void push_done(struct km_dram_ctrl *c, uint64_t clock, uint64_t arrival)
     uint32_t at = (c->done_head + c->nr_done) % (2 * KM_CTRL_MAX_QUEUE);
 
     KM_BUG_ON(c->nr_done == 2 * KM_CTRL_MAX_QUEUE);
-    /* Keep the ring ordered by clock: an answer from the write queue may overtake data on the pins. */
+    /* Keep the ring ordered by clock: an answer from the write queue may overtake data on the pins.
+     */
     c->nr_done++;
     while (at != c->done_head) {
         uint32_t before = (at + 2 * KM_CTRL_MAX_QUEUE - 1) % (2 * KM_CTRL_MAX_QUEUE);
@@ -196,7 +197,8 @@ static void issue(struct km_dram_ctrl *c, const struct choice *best, uint64_t no
         remove_request(best->queue, best->index);
 }
 
-/* Refresh goes before queued requests, but lets pinned ones finish. True if it wants the command slot. */
+/* Refresh goes before queued requests, but lets pinned ones finish. True if it wants the command
+ * slot. */
 static bool refresh(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
 {
     for (uint32_t rank = 0; rank < c->cfg.geom.ranks; rank++) {

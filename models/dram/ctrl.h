@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * ctrl.h - a queued DRAM controller: many requests in flight, reordered or not.
  *
- * Models:      a read and a write queue; fcfs (the oldest request only) or frfcfs (the oldest request whose next
- *              command is legal now; a request whose row was opened for it is pinned until its column
- *              command, and no other request may close that row); open or closed page; all-bank refresh at
- *              every interval with priority over queued requests; writes are drained in batches (from
- *              4/5 of the queue down to 1/5, or while no read waits); a read of a line in the write
- *              queue is answered from there in the next clock.
+ * Models:      a read and a write queue; fcfs (the oldest request only) or frfcfs (the oldest
+ *              request whose next command is legal now; a request whose row was opened for it is
+ *              pinned until its column command, and no other request may close that row); open or
+ *              closed page; all-bank refresh at every interval with priority over queued requests;
+ *              writes are drained in batches (from 4/5 of the queue down to 1/5, or while no read
+ *              waits); a read of a line in the write queue is answered from there in the next
+ *              clock.
  * Not modelled: power-down, ECC, refresh postponing, per-bank queues.
- * Time:        DRAM clocks. Within one clock: completions, then at most one km_dram_ctrl_offer(), then
- *              km_dram_ctrl_step(), which issues at most one command. km_dram_ctrl_next() is the earliest
- *              later clock at which a step can do something, so idle clocks may be skipped.
+ * Time:        DRAM clocks. Within one clock: completions, then at most one km_dram_ctrl_offer(),
+ *              then km_dram_ctrl_step(), which issues at most one command. km_dram_ctrl_next() is
+ *              the earliest later clock at which a step can do something, so idle clocks may be
+ *              skipped.
  * Invariants:  a request is accepted once and completed once; queues never exceed their length.
  */
 #ifndef KM_DRAM_CTRL_H

@@ -52,7 +52,8 @@ void km_dram_init(struct km_dram *d, const struct km_dram_geom *g)
             d->rank[r].bank[b].row = KM_DRAM_NO_ROW;
 }
 
-uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a)
+uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd,
+                          const struct km_dram_addr *a)
 {
     const struct km_dram_rank *rank = &d->rank[a->rank];
     uint64_t at = rank->next[cmd];
@@ -127,7 +128,8 @@ static void change_state(struct km_dram *d, enum km_dram_cmd cmd, const struct k
     }
 }
 
-void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a, uint64_t now)
+void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
+                   uint64_t now)
 {
     KM_BUG_ON(now < km_dram_earliest(d, cmd, a));
     if (d->audit)

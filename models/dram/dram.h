@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * dram.h - SDRAM devices: which command is legal when, and what it changes.
  *
- * Models:      one channel of up to 8 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the timing
- *              rules of SDR/DDR/DDR2/DDR3 devices as a table (timing.c).
+ * Models:      one channel of up to 8 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the
+ *              timing rules of SDR/DDR/DDR2/DDR3 devices as a table (timing.c).
  * Not modelled: auto-precharge, power-down, calibration, ECC, data.
- * Time:        DRAM clocks, always an argument. The device holds no clock: km_dram_earliest() says from
- *              when a command is legal, km_dram_issue() records that it happened at `now`.
- * Invariants:  a command is issued at or after its earliest clock (checked); at most one command per clock
- *              is the controller's duty and checked by the audit.
+ * Time:        DRAM clocks, always an argument. The device holds no clock: km_dram_earliest() says
+ *              from when a command is legal, km_dram_issue() records that it happened at `now`.
+ * Invariants:  a command is issued at or after its earliest clock (checked); at most one command
+ *              per clock is the controller's duty and checked by the audit.
  * Audit:       audit.c sees the same command stream and shares no code with this file.
- * References:  JESD79-3F (DDR3), JESD79-2F (DDR2), JESD79F (DDR): state diagrams and timing parameters.
+ * References:  JESD79-3F (DDR3), JESD79-2F (DDR2), JESD79F (DDR): state diagrams and timing
+ *              parameters.
  */
 #ifndef KM_DRAM_DRAM_H
 #define KM_DRAM_DRAM_H
@@ -105,9 +106,11 @@ struct km_dram_addr km_dram_locate(const struct km_dram *d, uint64_t pa);
 uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES]);
 
 /* First clock at which cmd to addr breaks no rule. Row state is not part of it. */
-uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a);
+uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd,
+                          const struct km_dram_addr *a);
 /* Issues cmd at now; state and rule violations of ours are bugs. */
-void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a, uint64_t now);
+void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
+                   uint64_t now);
 static inline uint32_t km_dram_open_row(const struct km_dram *d, const struct km_dram_addr *a)
 {
     return d->rank[a->rank].bank[a->bank].row;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * map.c - where a physical address lies in the DRAM: bit fields from a mapping string.
  *
- * The string names the fields from the most to the least significant, e.g. "row:rank:bank:column". Below the
- * column lie the bytes of one bus word. Addresses beyond the channel wrap.
+ * The string names the fields from the most to the least significant, e.g. "row:rank:bank:column".
+ * Below the column lie the bytes of one bus word. Addresses beyond the channel wrap.
  */
 #include "models/dram/dram.h"
 
@@ -15,8 +15,8 @@ static bool word_is(const char *s, size_t n, const char *word)
     return strlen(word) == n && memcmp(s, word, n) == 0;
 }
 
-static bool set_field(struct km_dram_map *map, const struct km_dram_geom *g, const char *s, size_t n,
-                      unsigned *shift)
+static bool set_field(struct km_dram_map *map, const struct km_dram_geom *g, const char *s,
+                      size_t n, unsigned *shift)
 {
     uint8_t *at, *bits;
     uint32_t count;

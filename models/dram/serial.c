@@ -22,8 +22,8 @@ void km_dram_serial_init(struct km_dram_serial *s, const struct km_dram_geom *g,
     }
 }
 
-static uint64_t command(struct km_dram_serial *s, enum km_dram_cmd cmd, const struct km_dram_addr *a,
-                        uint64_t not_before)
+static uint64_t command(struct km_dram_serial *s, enum km_dram_cmd cmd,
+                        const struct km_dram_addr *a, uint64_t not_before)
 {
     uint64_t at = km_max_u64(km_dram_earliest(&s->dev, cmd, a), not_before);
 
@@ -112,7 +112,8 @@ static void write_one(struct km_dram_serial *s)
     s->nr_writes--;
 }
 
-uint64_t km_dram_serial_read(struct km_dram_serial *s, uint64_t pa, uint32_t bytes, uint64_t arrival)
+uint64_t km_dram_serial_read(struct km_dram_serial *s, uint64_t pa, uint32_t bytes,
+                             uint64_t arrival)
 {
     while (s->nr_writes && s->write[s->write_head].arrival <= arrival)
         write_one(s);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * serial.h - a DRAM channel that serves one request after the other: "a read arriving at t has data at t'".
+ * serial.h - a DRAM channel that serves one request after the other: "a read arriving at t has data
+ * at t'".
  *
- * Models:      the controller behind a front-side bus whose requests arrive one at a time: first come first
- *              served, open or closed page, refresh when due, posted writes that wait until their turn by
- *              arrival time.
+ * Models:      the controller behind a front-side bus whose requests arrive one at a time: first
+ *              come first served, open or closed page, refresh when due, posted writes that wait
+ *              until their turn by arrival time.
  * Not modelled: reordering (ctrl.h does that for queued traffic).
  * Time:        DRAM clocks; arrivals of reads must not decrease.
- * Invariants:  commands leave in time order, one per clock at most; every due refresh is done or, if the
- *              channel was idle for long, counted (only the last one of an idle stretch is simulated).
+ * Invariants:  commands leave in time order, one per clock at most; every due refresh is done or,
+ *              if the channel was idle for long, counted (only the last one of an idle stretch is
+ *              simulated).
  */
 #ifndef KM_DRAM_SERIAL_H
 #define KM_DRAM_SERIAL_H
@@ -44,7 +46,8 @@ struct km_dram_serial {
 void km_dram_serial_init(struct km_dram_serial *s, const struct km_dram_geom *g, bool refresh,
                          bool closed_page, bool audit);
 /* Reads `bytes` at pa; returns the clock at whose end the first word is on the pins. */
-uint64_t km_dram_serial_read(struct km_dram_serial *s, uint64_t pa, uint32_t bytes, uint64_t arrival);
+uint64_t km_dram_serial_read(struct km_dram_serial *s, uint64_t pa, uint32_t bytes,
+                             uint64_t arrival);
 /* Posts a write. */
 void km_dram_serial_write(struct km_dram_serial *s, uint64_t pa, uint32_t bytes, uint64_t arrival);
 /* Performs all posted writes. */

@@ -1,16 +1,33 @@
 /* SPDX-License-Identifier: MIT
  * timing.c - the timing rules of SDR to DDR3 devices as a table.
  *
- * Each row: after command `prev`, command `next` in the same bank, the same rank or another rank has to wait
- * base + sum of parameters clocks. BURST is the data time of one RD or WR (burst / transfers per clock).
- * tFAW is the only rule that looks back further than one command; device.c keeps four activates for it.
+ * Each row: after command `prev`, command `next` in the same bank, the same rank or another rank
+ * has to wait base + sum of parameters clocks. BURST is the data time of one RD or WR (burst /
+ * transfers per clock). tFAW is the only rule that looks back further than one command; device.c
+ * keeps four activates for it.
  */
 #include "models/dram/dram.h"
 
 #include <stddef.h>
 
-enum { P_NONE, P_CL, P_CWL, P_RCD, P_RP, P_RAS, P_RC, P_RRD, P_WR, P_WTR, P_RTP, P_CCD, P_RTRS, P_RFC,
-       P_BURST, P_NR };
+enum {
+    P_NONE,
+    P_CL,
+    P_CWL,
+    P_RCD,
+    P_RP,
+    P_RAS,
+    P_RC,
+    P_RRD,
+    P_WR,
+    P_WTR,
+    P_RTP,
+    P_CCD,
+    P_RTRS,
+    P_RFC,
+    P_BURST,
+    P_NR
+};
 
 struct row {
     uint8_t scope, prev, next;
@@ -58,11 +75,13 @@ static const struct row rows[] = {
 uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES])
 {
     const int32_t value[P_NR] = {
-        [P_CL] = (int32_t)g->ncl,     [P_CWL] = (int32_t)g->ncwl,   [P_RCD] = (int32_t)g->nrcd,
-        [P_RP] = (int32_t)g->nrp,     [P_RAS] = (int32_t)g->nras,   [P_RC] = (int32_t)g->nrc,
-        [P_RRD] = (int32_t)g->nrrd,   [P_WR] = (int32_t)g->nwr,     [P_WTR] = (int32_t)g->nwtr,
-        [P_RTP] = (int32_t)g->nrtp,   [P_CCD] = (int32_t)g->nccd,   [P_RTRS] = (int32_t)g->nrtrs,
-        [P_RFC] = (int32_t)g->nrfc,   [P_BURST] = (int32_t)(g->burst / g->data_rate),
+        [P_CL] = (int32_t)g->ncl,   [P_CWL] = (int32_t)g->ncwl,
+        [P_RCD] = (int32_t)g->nrcd, [P_RP] = (int32_t)g->nrp,
+        [P_RAS] = (int32_t)g->nras, [P_RC] = (int32_t)g->nrc,
+        [P_RRD] = (int32_t)g->nrrd, [P_WR] = (int32_t)g->nwr,
+        [P_WTR] = (int32_t)g->nwtr, [P_RTP] = (int32_t)g->nrtp,
+        [P_CCD] = (int32_t)g->nccd, [P_RTRS] = (int32_t)g->nrtrs,
+        [P_RFC] = (int32_t)g->nrfc, [P_BURST] = (int32_t)(g->burst / g->data_rate),
     };
     uint32_t n = 0;
 
@@ -72,7 +91,8 @@ uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM
 
         for (unsigned k = 0; k < 3; k++)
             clocks += value[r->plus[k]];
-        rule[n++] = (struct km_dram_rule){r->scope, r->prev, r->next, clocks > 1 ? clocks : 1, r->name};
+        rule[n++] =
+            (struct km_dram_rule){r->scope, r->prev, r->next, clocks > 1 ? clocks : 1, r->name};
     }
     return n;
 }

@@ -77,8 +77,7 @@ struct km_tlb_entry *km_tlb_find(struct km_tlb *tlb, uint64_t va)
 
 struct km_tlb_entry *km_tlb_set(struct km_tlb *tlb, uint64_t va, unsigned shift, uint32_t *ways)
 {
-    struct km_tlb_array *a =
-        shift != KM_PAGE_SHIFT && tlb->large.sets ? &tlb->large : &tlb->small;
+    struct km_tlb_array *a = shift != KM_PAGE_SHIFT && tlb->large.sets ? &tlb->large : &tlb->small;
 
     *ways = a->ways;
     return &a->entry[((va >> shift) & (a->sets - 1)) * a->ways];

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * tlb.h - a translation lookaside buffer: set-associative, true LRU, 4 KiB and large pages.
  *
- * Models:      one array for 4 KiB pages and, if it has entries, a second one for large pages; without the
- *              second, large pages live in the first array (tag and index by large page number).
+ * Models:      one array for 4 KiB pages and, if it has entries, a second one for large pages;
+ *              without the second, large pages live in the first array (tag and index by large page
+ *              number).
  * Not modelled: PCIDs, paging-structure caches, page-size fragmentation of code pages.
- * Time:        recency is a stamp given by the caller (cycles); equal stamps fall to the lower index.
+ * Time:        recency is a stamp given by the caller (cycles); equal stamps fall to the lower
+ *              index.
  * Invariants:  no two valid entries translate the same page; a dirty entry is writable.
  * Memory:      the entry array comes from the caller (km_tlb_entries() of them).
  * References:  Intel SDM vol. 3A 4.10.
@@ -49,7 +51,8 @@ void km_tlb_init(struct km_tlb *tlb, const struct km_tlb_geom *g, unsigned large
                  struct km_tlb_entry *entries);
 /* The entry that translates va, or NULL; counts nothing and leaves recency alone. */
 struct km_tlb_entry *km_tlb_find(struct km_tlb *tlb, uint64_t va);
-/* The entry that a fill for va (page size shift) would use: an invalid or the least recently used one. */
+/* The entry that a fill for va (page size shift) would use: an invalid or the least recently used
+ * one. */
 struct km_tlb_entry *km_tlb_victim(struct km_tlb *tlb, uint64_t va, unsigned shift);
 /* First entry of the set such a fill would go to; *ways is the number of entries in it. */
 struct km_tlb_entry *km_tlb_set(struct km_tlb *tlb, uint64_t va, unsigned shift, uint32_t *ways);

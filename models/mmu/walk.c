@@ -72,8 +72,8 @@ unsigned km_walk(const struct km_walk_ops *ops, void *ctx, bool pae, km_paddr cr
         return finish(&w, at, entry, large_shift, true, write, out);
 
     bool rw = entry & KM_PTE_RW;
-    km_paddr leaf_at = (entry & KM_PTE_FRAME_MASK) +
-                       (va >> KM_PAGE_SHIFT & index_mask) * w.entry_bytes;
+    km_paddr leaf_at =
+        (entry & KM_PTE_FRAME_MASK) + (va >> KM_PAGE_SHIFT & index_mask) * w.entry_bytes;
 
     mark(&w, at, entry, KM_PTE_A);
     entry = load(&w, leaf_at);

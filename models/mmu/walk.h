@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * walk.h - the hardware page walker: reads real page tables in simulated physical memory.
  *
- * Models:      two-level tables with PSE 4 MiB pages and three-level PAE tables with 2 MiB pages; the A bit
- *              set in every directory and leaf entry used, the D bit in the leaf on a write, each by one
- *              LOCKed reference and only when it is not yet set; PDPTEs carry no A bit.
- * Not modelled: NX and U/S checks (only the kernel runs), reserved-bit faults, PDPTE registers (the four
- *              PDPTEs are read like other entries; they are always cached).
+ * Models:      two-level tables with PSE 4 MiB pages and three-level PAE tables with 2 MiB pages;
+ *              the A bit set in every directory and leaf entry used, the D bit in the leaf on a
+ *              write, each by one LOCKed reference and only when it is not yet set; PDPTEs carry no
+ *              A bit.
+ * Not modelled: NX and U/S checks (only the kernel runs), reserved-bit faults, PDPTE registers (the
+ *              four PDPTEs are read like other entries; they are always cached).
  * Time:        none of its own; every reference goes to the caller through km_walk_ops.
  * References:  Intel SDM vol. 3A 4.3, 4.4, 4.8.
  */

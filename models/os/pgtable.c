@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * pgtable.c - see pgtable.h. Entries are written like Linux does: the high half of a PAE entry first, so
- * that the present bit appears last.
+ * pgtable.c - see pgtable.h. Entries are written like Linux does: the high half of a PAE entry
+ * first, so that the present bit appears last.
  */
 #include "models/os/pgtable.h"
 

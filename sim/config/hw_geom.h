@@ -39,11 +39,28 @@ static inline struct km_bus_geom km_bus_geom_of(const struct km_bus_config *b)
 static inline struct km_dram_geom km_dram_geom_of(const struct km_dram_config *d)
 {
     struct km_dram_geom g = {
-        .ranks = d->ranks, .banks = d->banks, .rows = d->rows, .columns = d->columns,
-        .bus_bytes = d->bus_bytes, .burst = d->burst, .data_rate = d->data_rate ? d->data_rate : 2,
-        .ncl = d->ncl, .ncwl = d->ncwl, .nrcd = d->nrcd, .nrp = d->nrp, .nras = d->nras,
-        .nrc = d->nrc, .nrrd = d->nrrd, .nfaw = d->nfaw, .nwr = d->nwr, .nwtr = d->nwtr,
-        .nrtp = d->nrtp, .nccd = d->nccd, .nrtrs = d->nrtrs, .nrfc = d->nrfc, .nrefi = d->nrefi,
+        .ranks = d->ranks,
+        .banks = d->banks,
+        .rows = d->rows,
+        .columns = d->columns,
+        .bus_bytes = d->bus_bytes,
+        .burst = d->burst,
+        .data_rate = d->data_rate ? d->data_rate : 2,
+        .ncl = d->ncl,
+        .ncwl = d->ncwl,
+        .nrcd = d->nrcd,
+        .nrp = d->nrp,
+        .nras = d->nras,
+        .nrc = d->nrc,
+        .nrrd = d->nrrd,
+        .nfaw = d->nfaw,
+        .nwr = d->nwr,
+        .nwtr = d->nwtr,
+        .nrtp = d->nrtp,
+        .nccd = d->nccd,
+        .nrtrs = d->nrtrs,
+        .nrfc = d->nrfc,
+        .nrefi = d->nrefi,
     };
 
     memcpy(g.mapping, d->mapping, sizeof(g.mapping));

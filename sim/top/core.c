@@ -82,10 +82,13 @@ static size_t lay_out_node(struct km_node *n, const struct km_machine_config *m,
                            uint8_t *base)
 {
     unsigned large = km_large_shift(m->paging == KM_PAGING_PAE);
-    struct km_cache_geom l1i = km_cache_geom_of(&m->l1i, seed + 1), l1d = km_cache_geom_of(&m->l1d, seed + 2);
-    struct km_cache_geom outer[] = {km_cache_geom_of(&m->l2, seed + 3), km_cache_geom_of(&m->l3, seed + 4)};
+    struct km_cache_geom l1i = km_cache_geom_of(&m->l1i, seed + 1),
+                         l1d = km_cache_geom_of(&m->l1d, seed + 2);
+    struct km_cache_geom outer[] = {km_cache_geom_of(&m->l2, seed + 3),
+                                    km_cache_geom_of(&m->l3, seed + 4)};
     const struct km_cache_config *outer_cfg[] = {&m->l2, &m->l3};
-    struct km_tlb_geom tg[] = {km_tlb_geom_of(&m->dtlb), km_tlb_geom_of(&m->itlb), km_tlb_geom_of(&m->stlb)};
+    struct km_tlb_geom tg[] = {km_tlb_geom_of(&m->dtlb), km_tlb_geom_of(&m->itlb),
+                               km_tlb_geom_of(&m->stlb)};
     struct km_tlb *tlb[] = {&n->dtlb, &n->itlb, &n->stlb};
     size_t at = 0, lines;
     unsigned k = 0;
@@ -166,8 +169,8 @@ static void init_times(struct km_core *core, const struct km_machine_config *m)
     core->level_cycles[2] = m->l2.latency_cycles;
     core->level_cycles[3] = m->l3.latency_cycles;
     if (core->node[0].hier.nr_outer >= 1)
-        deepest = m->l2.size_bytes && !is_shared(m, &m->l2) ? m->l2.latency_cycles
-                                                            : m->l3.latency_cycles;
+        deepest =
+            m->l2.size_bytes && !is_shared(m, &m->l2) ? m->l2.latency_cycles : m->l3.latency_cycles;
     if (core->node[0].hier.nr_outer >= 2)
         deepest = m->l3.latency_cycles;
     if (!m->l2.size_bytes)
@@ -188,8 +191,7 @@ static void init_times(struct km_core *core, const struct km_machine_config *m)
                                              m->bus.frontend_ps_extra);
     core->min_snoop =
         core->lookup_cycles +
-        km_clock_down(core->bus_to_core,
-                      (uint64_t)m->bus.arbitration_clocks + m->bus.snoop_clocks);
+        km_clock_down(core->bus_to_core, (uint64_t)m->bus.arbitration_clocks + m->bus.snoop_clocks);
 }
 
 static int create_shared(struct km_core *core, const struct km_machine_config *m, uint64_t seed)
@@ -234,8 +236,8 @@ static int create_nodes(struct km_core *core, const struct km_config *cfg)
     return KM_OK;
 }
 
-int km_core_create(struct km_core **out, const struct km_config *cfg, const struct km_window *window,
-                   struct km_err *err)
+int km_core_create(struct km_core **out, const struct km_config *cfg,
+                   const struct km_window *window, struct km_err *err)
 {
     const struct km_machine_config *m = &cfg->machine;
     int rc = check(m, err);
@@ -357,11 +359,17 @@ void km_core_stats(struct km_core *core, struct km_hw_stats *out)
         .wait_cycles = km_clock_up(core->bus_to_core, b->wait_clocks),
     };
     out->dram = (struct km_dram_stats){
-        .reads = d->reads, .writes = d->writes,
-        .row_hits = d->row_hits, .row_misses = d->row_misses, .row_conflicts = d->row_conflicts,
-        .refreshes = d->refreshes, .end_cycle = d->end_clock,
-        .read_latency_sum = d->read_latency_sum, .read_latency_max = d->read_latency_max,
-        .bytes = d->bytes, .audit_violations = core->dram.audit.violations,
+        .reads = d->reads,
+        .writes = d->writes,
+        .row_hits = d->row_hits,
+        .row_misses = d->row_misses,
+        .row_conflicts = d->row_conflicts,
+        .refreshes = d->refreshes,
+        .end_cycle = d->end_clock,
+        .read_latency_sum = d->read_latency_sum,
+        .read_latency_max = d->read_latency_max,
+        .bytes = d->bytes,
+        .audit_violations = core->dram.audit.violations,
     };
     out->shared_line = km_sharing_report(&core->sharing, &out->nr_shared_lines);
 }

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * core.h - the machine without an engine: CPUs, private caches, bus and DRAM wired together, and the rules
- * that decide which CPU may act next.
+ * core.h - the machine without an engine: CPUs, private caches, bus and DRAM wired together, and
+ * the rules that decide which CPU may act next.
  *
- * An engine (machine.cpp: SystemC; stepper.c: plain C coroutines) gives every CPU a thread of control and
- * lets it sleep until a key is the smallest one. Everything else happens here, in C, through the models.
+ * An engine (machine.cpp: SystemC; stepper.c: plain C coroutines) gives every CPU a thread of
+ * control and lets it sleep until a key is the smallest one. Everything else happens here, in C,
+ * through the models.
  *
- * Time. One clock, the core clock. A CPU's local_cycles runs ahead of the engine's time. What other agents can
- * notice of a CPU are its bus transactions; what it can notice of others are their snoops. So:
- *   key      (cycle, phase): when an agent acts next. Phases order agents within a cycle: first snoops, then
- *            references, then the start of work items; within a phase by CPU id.
- *   snoop    a reference that started at t and needs the bus is snooped at S >= t + min_snoop, min_snoop being
- *            the lookup time of the private caches plus arbitration and snoop phases of an idle bus.
- *   horizon  of a CPU: the smallest snoop any other agent may still cause. A CPU handles a reference at its
- *            local time t only while t < horizon, so nothing it looks at can be outdated: run-ahead is exact.
+ * Time. One clock, the core clock. A CPU's local_cycles runs ahead of the engine's time. What other
+ * agents can notice of a CPU are its bus transactions; what it can notice of others are their
+ * snoops. So:
+ *   key      (cycle, phase): when an agent acts next. Phases order agents within a cycle: first
+ *            snoops, then references, then the start of work items; within a phase by CPU id.
+ *   snoop    a reference that started at t and needs the bus is snooped at S >= t + min_snoop,
+ *            min_snoop being the lookup time of the private caches plus arbitration and snoop
+ *            phases of an idle bus.
+ *   horizon  of a CPU: the smallest snoop any other agent may still cause. A CPU handles a
+ *            reference at its local time t only while t < horizon, so nothing it looks at can be
+ *            outdated: run-ahead is exact.
  *   quantum  additionally caps t - engine time. It adds waits and changes nothing else.
- * Work items start min_snoop cycles after the previous one ended on the same CPU (the dispatch cost), so their
- * start, too, is known to the others in advance and shared host state is touched in time order.
+ * Work items start min_snoop cycles after the previous one ended on the same CPU (the dispatch
+ * cost), so their start, too, is known to the others in advance and shared host state is touched in
+ * time order.
  */
 #ifndef KM_TOP_CORE_H
 #define KM_TOP_CORE_H
@@ -34,21 +39,27 @@
 extern "C" {
 #endif
 
-enum { KM_PHASE_SNOOP = 0, KM_PHASE_REF = 8, KM_PHASE_ITEM = 16, KM_PHASE_KICK = 32, KM_PHASES = 48 };
+enum {
+    KM_PHASE_SNOOP = 0,
+    KM_PHASE_REF = 8,
+    KM_PHASE_ITEM = 16,
+    KM_PHASE_KICK = 32,
+    KM_PHASES = 48
+};
 
-#define KM_RELAX_CYCLES 16u         /* one busy-wait step (PAUSE) */
-#define KM_RELAX_LIMIT (1u << 22)   /* busy-wait steps in a row before the watchdog speaks */
-#define KM_WRITE_BACKS 4u           /* write-back buffers of a CPU (P6: 4) */
-#define KM_INVLPG_CYCLES 25u         /* Pentium Instruction Set Reference: 25 clocks */
+#define KM_RELAX_CYCLES 16u       /* one busy-wait step (PAUSE) */
+#define KM_RELAX_LIMIT (1u << 22) /* busy-wait steps in a row before the watchdog speaks */
+#define KM_WRITE_BACKS 4u         /* write-back buffers of a CPU (P6: 4) */
+#define KM_INVLPG_CYCLES 25u      /* Pentium Instruction Set Reference: 25 clocks */
 #define KM_IHOT_LINES 256u
 #define KM_SITE_SLOTS 256u
-#define KM_INSN_BYTES 4u            /* average x86-32 instruction length */
+#define KM_INSN_BYTES 4u /* average x86-32 instruction length */
 
 /* What may happen at an agent's key. */
 enum km_agent_effect {
     KM_EFFECT_REF,  /* a reference: may cause a snoop min_snoop later */
     KM_EFFECT_NOW,  /* a snoop at this very cycle */
-    KM_EFFECT_ITEM, /* a work item starts: touches host state, no earlier reference may be missing */
+    KM_EFFECT_ITEM, /* a work item starts: no earlier reference may be missing */
 };
 
 struct km_agent {
@@ -86,21 +97,21 @@ struct km_node {
     km_paddr cr3;             /* 0: paging off, pa = va - page_offset */
     struct km_hot_info hot_info[KM_HOT_LINES];
     struct km_ihot ihot[KM_IHOT_LINES];
-    int16_t *l1d_hot, *l1i_hot; /* [L1 index] slot in hot/ihot, or -1 */
+    int16_t *l1d_hot, *l1i_hot;     /* [L1 index] slot in hot/ihot, or -1 */
     struct km_tlb_entry *tlb_entry; /* all entries of dtlb, itlb, stlb in one array */
-    int16_t *tlb_hot;           /* [TLB entry] first hot slot that relies on it, or -1 */
-    uint16_t *tlb_ihot;         /* [TLB entry] number of ihot slots that rely on it */
-    uint8_t *l1d_tracked;       /* [L1D index] line is in the sharing table */
+    int16_t *tlb_hot;               /* [TLB entry] first hot slot that relies on it, or -1 */
+    uint16_t *tlb_ihot;             /* [TLB entry] number of ihot slots that rely on it */
+    uint8_t *l1d_tracked;           /* [L1D index] line is in the sharing table */
     struct km_site_pos site[KM_SITE_SLOTS];
-    km_vaddr last_fetch;        /* line fetched last */
-    uint32_t exec_remainder;    /* of insns * 100 / issue */
-    bool idle;                  /* waits for work */
-    bool look_out;              /* an item was taken: see who owns the next one */
+    km_vaddr last_fetch;     /* line fetched last */
+    uint32_t exec_remainder; /* of insns * 100 / issue */
+    bool idle;               /* waits for work */
+    bool look_out;           /* an item was taken: see who owns the next one */
     uint32_t relaxes_in_row;
     uint64_t wb_line[KM_WRITE_BACKS + KM_HIER_MAX_WB]; /* dirty victims on their way to the bus */
     unsigned nr_wb;
     uint64_t slow_refs, ihot_hits, walk_refs, relaxes, items;
-    void *mem;                  /* all arrays above */
+    void *mem; /* all arrays above */
 };
 
 /* What an engine does for the core. */
@@ -130,8 +141,8 @@ struct km_core {
     uint32_t issue_x100, line_bytes, line_shift;
     uint32_t level_cycles[4]; /* [level] load-to-use */
     uint32_t dtlb_miss_cycles, itlb_miss_cycles, stlb_miss_cycles;
-    struct km_clock_ratio core_to_bus, bus_to_core, bus_to_dram, dram_to_bus, ns_to_core, core_to_ns,
-        core_to_ps;
+    struct km_clock_ratio core_to_bus, bus_to_core, bus_to_dram, dram_to_bus, ns_to_core,
+        core_to_ns, core_to_ps;
     uint32_t hitm_clocks;
     uint64_t frontend_dram_clocks; /* chipset path, in DRAM clocks, rounded up */
     struct km_bus bus;
@@ -145,8 +156,8 @@ struct km_core {
 };
 
 /* core.c */
-int km_core_create(struct km_core **out, const struct km_config *cfg, const struct km_window *window,
-                   struct km_err *err);
+int km_core_create(struct km_core **out, const struct km_config *cfg,
+                   const struct km_window *window, struct km_err *err);
 void km_core_destroy(struct km_core *core);
 void km_core_set_cr3(struct km_core *core, km_paddr cr3);
 void km_core_stats(struct km_core *core, struct km_hw_stats *out);
@@ -157,8 +168,10 @@ void km_core_start(struct km_core *core, const struct km_program *program);
 void km_core_cpu_main(struct km_core *core, unsigned cpu);
 /* After the engine ran out of keys: how it went. */
 int km_core_finish(struct km_core *core, struct km_err *err);
-/* Waits until (cycle, phase) is the smallest key and makes it `now`; effect tells the others what to expect. */
-void km_core_advance(struct km_node *n, uint64_t cycle, uint32_t phase, enum km_agent_effect effect);
+/* Waits until (cycle, phase) is the smallest key and makes it `now`; effect tells the others what
+ * to expect. */
+void km_core_advance(struct km_node *n, uint64_t cycle, uint32_t phase,
+                     enum km_agent_effect effect);
 /* Makes local_cycles < horizon true. */
 void km_core_catch_up(struct km_node *n);
 /* Ends the run with an error from inside a CPU's thread; does not return. */
@@ -170,15 +183,16 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
 }
 
 /* memsys.c */
-/* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1 index
- * that now holds the line or KM_CACHE_NONE. */
+/* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1
+ * index that now holds the line or KM_CACHE_NONE. */
 uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref);
 
 /* port.c */
 extern const struct km_cpu_ops km_timed_ops;
 /* Replays pending filtered hits of one L1D set, oldest first. */
 void km_core_fold_set(struct km_node *n, uint32_t set);
-/* Forgets the filter entry of an L1D or L1I line. Pending hits of its set must have been replayed. */
+/* Forgets the filter entry of an L1D or L1I line. Pending hits of its set must have been replayed.
+ */
 void km_core_unhot(struct km_node *n, uint32_t l1d_idx);
 void km_core_unhot_fetch(struct km_node *n, uint32_t l1i_idx);
 

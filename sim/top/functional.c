@@ -22,8 +22,8 @@ int km_functional_run(struct km_functional *f, const struct km_program *program,
 
     while (program->peek(program->ctx, &cpu, &due_ns)) {
         if (cpu >= f->nr_cpus)
-            return km_fail(err, KM_E_INPUT, NULL, 0, 0,
-                           "work for CPU %u on a machine with %u CPUs", cpu, f->nr_cpus);
+            return km_fail(err, KM_E_INPUT, NULL, 0, 0, "work for CPU %u on a machine with %u CPUs",
+                           cpu, f->nr_cpus);
         now_ns = due_ns > now_ns ? due_ns : now_ns;
         program->run(program->ctx, &f->port[cpu], now_ns);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * functional.h - running a program with timing off: in stream order, through null ports, without a clock.
+ * functional.h - running a program with timing off: in stream order, through null ports, without a
+ * clock.
  */
 #ifndef KM_TOP_FUNCTIONAL_H
 #define KM_TOP_FUNCTIONAL_H
@@ -20,7 +21,8 @@ struct km_functional {
 
 int km_functional_init(struct km_functional *f, const struct km_config *cfg,
                        const struct km_window *window, struct km_err *err);
-int km_functional_run(struct km_functional *f, const struct km_program *program, struct km_err *err);
+int km_functional_run(struct km_functional *f, const struct km_program *program,
+                      struct km_err *err);
 
 #ifdef __cplusplus
 }

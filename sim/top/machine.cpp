@@ -2,12 +2,12 @@
  * machine.cpp - the SystemC shell: one SC_THREAD per CPU, one event per CPU, and nothing else.
  *
  * SystemC owns time and the order of threads. A key (cycle, phase) of the core is the SystemC time
- * floor(cycle in ps) + phase ps, so that SystemC's own queue keeps the core's order without ties (a core
- * cycle is at least 50 ps, KM_PHASES are 48).
- * sc_main: programs start with their own main() and call sc_start() when a machine runs; the library's
- * main() and sc_elab_and_sim() are not used. The library still refers to sc_main, so a weak one is here.
- * The threads run C code that may wait() in a callback: they are never killed or reset (that would unwind
- * C frames); a failed run leaves them suspended.
+ * floor(cycle in ps) + phase ps, so that SystemC's own queue keeps the core's order without ties (a
+ * core cycle is at least 50 ps, KM_PHASES are 48).
+ * sc_main: programs start with their own main() and call sc_start() when a machine runs; the
+ * library's main() and sc_elab_and_sim() are not used. The library still refers to sc_main, so a
+ * weak one is here. The threads run C code that may wait() in a callback: they are never killed or
+ * reset (that would unwind C frames); a failed run leaves them suspended.
  */
 #include "sim/top/machine.h"
 
@@ -20,16 +20,21 @@
 #include <memory>
 #include <new>
 
-namespace {
+namespace
+{
 
 constexpr int stack_bytes = 1 << 20;
 
 struct core_deleter {
-    void operator()(km_core *core) const { km_core_destroy(core); }
+    void operator()(km_core *core) const
+    {
+        km_core_destroy(core);
+    }
 };
 
-class cpu_module : public sc_core::sc_module {
-public:
+class cpu_module : public sc_core::sc_module
+{
+  public:
     SC_HAS_PROCESS(cpu_module);
 
     cpu_module(sc_core::sc_module_name name, km_core *core, unsigned id)
@@ -63,8 +68,11 @@ public:
             sc_core::wait(never_);
     }
 
-private:
-    void thread() { km_core_cpu_main(core_, id_); }
+  private:
+    void thread()
+    {
+        km_core_cpu_main(core_, id_);
+    }
 
     km_core *core_;
     unsigned id_;
@@ -80,7 +88,8 @@ struct km_machine {
     bool timed = false;
 };
 
-namespace {
+namespace
+{
 
 void sc_yield(void *ctx, unsigned cpu)
 {
@@ -199,7 +208,8 @@ void km_machine_destroy(struct km_machine *m)
 
 } // extern "C"
 
-namespace {
+namespace
+{
 
 km_machine *object(void *m)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * machine.h - the simulated machine behind a C interface (the only door between C and the SystemC shell).
+ * machine.h - the simulated machine behind a C interface (the only door between C and the SystemC
+ * shell).
  *
  * The shell owns clocks, threads and events; every number comes from the C models in models/.
  * One process runs one machine (the SystemC kernel cannot restart).
@@ -20,9 +21,10 @@ extern "C" {
 struct km_machine;
 
 /* cfg->cpus, ram_bytes, paging and split must be resolved (no "auto"). */
-int km_machine_create(struct km_machine **out, const struct km_config *cfg, const struct km_window *window,
-                      struct km_err *err);
-/* Root of the kernel page tables (CR3) all CPUs start with; they were built in guest memory before. */
+int km_machine_create(struct km_machine **out, const struct km_config *cfg,
+                      const struct km_window *window, struct km_err *err);
+/* Root of the kernel page tables (CR3) all CPUs start with; they were built in guest memory before.
+ */
 void km_machine_set_cr3(struct km_machine *m, km_paddr cr3);
 /* Untimed ports: for building the start state through the same code. Valid before and after run. */
 struct km_cpu *km_machine_null_port(struct km_machine *m, unsigned cpu);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * memsys.c - one line reference through private caches, bus, other CPUs' caches and DRAM (see core.h).
+ * memsys.c - one line reference through private caches, bus, other CPUs' caches and DRAM (see
+ * core.h).
  */
 #include "sim/top/core.h"
 
@@ -44,8 +45,8 @@ static struct snooped snoop_others(struct km_node *n, uint64_t line, bool invali
 static uint64_t memory_read(struct km_core *core, uint64_t line, uint64_t begin, uint64_t snoop)
 {
     uint64_t pa = line << core->line_shift;
-    uint64_t arrival = km_clock_up(core->bus_to_dram, begin + KM_BUS_ADDRESS_CLOCKS) +
-                       core->frontend_dram_clocks;
+    uint64_t arrival =
+        km_clock_up(core->bus_to_dram, begin + KM_BUS_ADDRESS_CLOCKS) + core->frontend_dram_clocks;
 
     if (core->shared.sets) {
         uint32_t idx = km_cache_find(&core->shared, line);
@@ -93,14 +94,16 @@ static void memory_write(struct km_core *core, uint64_t line, uint64_t clock, ui
                          km_clock_up(core->bus_to_dram, clock));
 }
 
-/* Dirty victims wait in the write-back buffer and follow this CPU's next transaction onto the bus. */
+/* Dirty victims wait in the write-back buffer and follow this CPU's next transaction onto the bus.
+ */
 static void drain_write_backs(struct km_node *n, uint64_t clock)
 {
     struct km_core *core = n->core;
 
     for (unsigned i = 0; i < n->nr_wb; i++) {
         uint64_t begin = km_bus_request(&core->bus, clock);
-        uint64_t done = km_bus_data(&core->bus, begin + core->bus.geom.snoop_clocks, core->line_bytes);
+        uint64_t done =
+            km_bus_data(&core->bus, begin + core->bus.geom.snoop_clocks, core->line_bytes);
 
         memory_write(core, n->wb_line[i], done, core->line_bytes);
     }
@@ -112,8 +115,7 @@ static void flush_write_backs(struct km_node *n)
 {
     struct km_core *core = n->core;
     uint64_t request = km_clock_up(core->core_to_bus, n->cpu.local_cycles + core->lookup_cycles);
-    uint64_t snoop =
-        km_clock_up(core->bus_to_core, km_bus_unloaded_snoop(&core->bus, request));
+    uint64_t snoop = km_clock_up(core->bus_to_core, km_bus_unloaded_snoop(&core->bus, request));
 
     km_core_advance(n, snoop, KM_PHASE_SNOOP + n->id, KM_EFFECT_NOW);
     drain_write_backs(n, request);
@@ -134,8 +136,8 @@ static void account_sharing(struct km_node *n, uint64_t line, const struct snoop
     row->cycles_lost += lost;
 }
 
-/* The bus transaction of a reference that started at n's local time; local time becomes its completion.
- * Returns the state the line may be installed in, or I if it is not to be installed. */
+/* The bus transaction of a reference that started at n's local time; local time becomes its
+ * completion. Returns the state the line may be installed in, or I if it is not to be installed. */
 static enum km_mesi transact(struct km_node *n, uint64_t line, enum km_access kind,
                              enum km_bus_need need, uint64_t *begin_clock)
 {
@@ -153,7 +155,8 @@ static enum km_mesi transact(struct km_node *n, uint64_t line, enum km_access ki
 
     if (snoop_cycle > unloaded)
         km_core_advance(n, snoop_cycle, KM_PHASE_SNOOP + n->id, KM_EFFECT_NOW);
-    /* The line may have been taken away while we waited: an upgrade becomes a read for ownership. */
+    /* The line may have been taken away while we waited: an upgrade becomes a read for ownership.
+     */
     if (need == KM_NEED_UPGRADE)
         need = km_hier_need(&n->hier, line, kind);
     bool invalidate = need != KM_NEED_READ;

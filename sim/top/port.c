@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * port.c - the timed CPU port: TLBs, page walks, the hot filter, instruction fetch (see core.h, cpu.h).
+ * port.c - the timed CPU port: TLBs, page walks, the hot filter, instruction fetch (see core.h,
+ * cpu.h).
  *
- * Cost of a data reference: TLB hit free; TLB miss: its fixed part plus the walk's references through L1D; then
- * the load-to-use time of the level that answers (L1: latency for loads, one cycle for stores, lock_cycles
- * for LOCKed ones). Costs of instructions: insns * 100 / issue rate, plus what fetches beyond L1I take.
+ * Cost of a data reference: TLB hit free; TLB miss: its fixed part plus the walk's references
+ * through L1D; then the load-to-use time of the level that answers (L1: latency for loads, one
+ * cycle for stores, lock_cycles for LOCKed ones). Costs of instructions: insns * 100 / issue rate,
+ * plus what fetches beyond L1I take.
  */
 #include "sim/top/core.h"
 
@@ -15,7 +17,8 @@
 
 #define NO_LINE UINT32_MAX
 
-/* ---- hot filter ------------------------------------------------------------------------------- */
+/* ---- hot filter -------------------------------------------------------------------------------
+ */
 
 static void replay_hit(struct km_node *n, unsigned slot)
 {
@@ -170,7 +173,8 @@ static void fold_tlb_stamps(struct km_node *n, struct km_tlb_entry *set, uint32_
                 e->stamp = n->cpu.hot[slot].stamp;
 }
 
-/* ---- translation ------------------------------------------------------------------------------ */
+/* ---- translation ------------------------------------------------------------------------------
+ */
 
 static uint64_t walk_load(void *ctx, km_paddr pa, uint32_t bytes)
 {
@@ -184,7 +188,7 @@ static uint64_t walk_load(void *ctx, km_paddr pa, uint32_t bytes)
     km_core_line(n, pa, KM_ACCESS_LOAD, KM_REF_LOAD);
     uint32_t low = *(const uint32_t *)(const void *)p;
 
-    return bytes == 4 ? low : low | (uint64_t)*(const uint32_t *)(const void *)(p + 4) << 32;
+    return bytes == 4 ? low : low | (uint64_t) * (const uint32_t *)(const void *)(p + 4) << 32;
 }
 
 static uint64_t walk_set_bits(void *ctx, km_paddr pa, uint32_t bytes, uint32_t bits)
@@ -197,7 +201,7 @@ static uint64_t walk_set_bits(void *ctx, km_paddr pa, uint32_t bytes, uint32_t b
     *(uint32_t *)(void *)p |= bits;
     uint32_t low = *(uint32_t *)(void *)p;
 
-    return bytes == 4 ? low : low | (uint64_t)*(uint32_t *)(void *)(p + 4) << 32;
+    return bytes == 4 ? low : low | (uint64_t) * (uint32_t *)(void *)(p + 4) << 32;
 }
 
 static const struct km_walk_ops walk_ops = {walk_load, walk_set_bits};
@@ -249,8 +253,12 @@ static struct km_tlb_entry *miss(struct km_node *n, struct km_tlb *tlb, km_vaddr
         if (second && (!write || second->dirty)) {
             n->stlb.hits++;
             second->stamp = n->cpu.local_cycles;
-            w = (struct km_walk_result){second->frame << second->shift, second->shift,
-                                        second->writable, second->dirty, second->global, 0};
+            w = (struct km_walk_result){second->frame << second->shift,
+                                        second->shift,
+                                        second->writable,
+                                        second->dirty,
+                                        second->global,
+                                        0};
             return fill_tlb(n, tlb, va, &w);
         }
         n->stlb.misses++;
@@ -260,7 +268,8 @@ static struct km_tlb_entry *miss(struct km_node *n, struct km_tlb *tlb, km_vaddr
             second->vpn = UINT64_MAX;
         second = km_tlb_victim(&n->stlb, va, w.shift);
         *second = (struct km_tlb_entry){va >> w.shift, w.page_pa >> w.shift, n->cpu.local_cycles,
-                                        w.shift, w.writable, w.dirty, w.global};
+                                        w.shift,       w.writable,           w.dirty,
+                                        w.global};
         return fill_tlb(n, tlb, va, &w);
     }
     walk(n, va, write, &w);
@@ -298,7 +307,8 @@ static km_paddr translate(struct km_node *n, struct km_tlb *tlb, km_vaddr va, bo
     return km_tlb_translate(e, va);
 }
 
-/* ---- operations ------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------------
+ */
 
 static void note_sharing(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ref_kind kind)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * sched.c - who acts next, and the life of a CPU: take a work item, run it, take the next (see core.h).
+ * sched.c - who acts next, and the life of a CPU: take a work item, run it, take the next (see
+ * core.h).
  */
 #include "sim/top/core.h"
 
@@ -77,7 +78,8 @@ static bool wake_owner(struct km_node *n, uint64_t now)
         return false;
     }
     if (cpu >= core->nr_cpus)
-        km_core_fail(n, KM_E_INPUT, "work for CPU %u on a machine with %u CPUs", cpu, core->nr_cpus);
+        km_core_fail(n, KM_E_INPUT, "work for CPU %u on a machine with %u CPUs", cpu,
+                     core->nr_cpus);
     if (core->node[cpu].idle)
         kick(core, cpu, km_max_u64(now, km_clock_up(core->ns_to_core, due_ns)));
     return true;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * sharing.h - per-line account of lines that several CPUs had in their caches.
  *
- * A line enters the table when a snoop first finds it in another CPU's caches. From then on every reference to
- * it is counted (such lines never enter the hot filter): readers and writers count loads and stores since
- * then. Byte masks per CPU tell true sharing (a byte written by one CPU and used by another) from false.
+ * A line enters the table when a snoop first finds it in another CPU's caches. From then on every
+ * reference to it is counted (such lines never enter the hot filter): readers and writers count
+ * loads and stores since then. Byte masks per CPU tell true sharing (a byte written by one CPU and
+ * used by another) from false.
  */
 #ifndef KM_TOP_SHARING_H
 #define KM_TOP_SHARING_H
@@ -35,7 +36,8 @@ struct km_sharing {
 };
 
 struct km_sharing_row *km_sharing_find(struct km_sharing *s, uint64_t line);
-/* Finds or adds; NULL if host memory ran out (the account is then incomplete, the simulation is not). */
+/* Finds or adds; NULL if host memory ran out (the account is then incomplete, the simulation is
+ * not). */
 struct km_sharing_row *km_sharing_get(struct km_sharing *s, uint64_t line);
 void km_sharing_note(struct km_sharing_row *row, unsigned cpu, uint32_t first_byte, uint32_t bytes,
                      bool read, bool write);

@@ -113,8 +113,8 @@ static void start_threads(struct stepper *s)
         s->thread[i].uc_stack.ss_size = STACK_BYTES;
         s->thread[i].uc_link = &s->loop;
         s->done[i] = false;
-        makecontext(&s->thread[i], (void (*)(void))thread_main, 3, (unsigned)p,
-                    (unsigned)(p >> 32), i);
+        makecontext(&s->thread[i], (void (*)(void))thread_main, 3, (unsigned)p, (unsigned)(p >> 32),
+                    i);
     }
 }
 
@@ -136,7 +136,8 @@ static int step_run(void *m, const struct km_program *program, struct km_err *er
 
             if (s->done[i] || a->cycle == KM_NEVER)
                 continue;
-            if (next < 0 || km_key_before(a, s->core->agent[next].cycle, s->core->agent[next].phase))
+            if (next < 0 ||
+                km_key_before(a, s->core->agent[next].cycle, s->core->agent[next].phase))
                 next = (int)i;
         }
         if (next < 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * stepper.h - the same machine without SystemC: coroutines and a loop that resumes the smallest key.
+ * stepper.h - the same machine without SystemC: coroutines and a loop that resumes the smallest
+ * key.
  *
- * For tests (several machines per process, engines compared cycle by cycle) and wherever SystemC is not wanted.
+ * For tests (several machines per process, engines compared cycle by cycle) and wherever SystemC is
+ * not wanted.
  */
 #ifndef KM_TOP_STEPPER_H
 #define KM_TOP_STEPPER_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * chase.c - see chase.h.
  *
- * Every buffer holds one cycle of pointers through all its elements (one per stride) in random order
- * (Sattolo's shuffle, seeded). Following it makes every load depend on the one before, so cycles per load
- * are load-to-use latencies including TLB misses. One round warms the caches, the following ones count:
- * one round of large buffers, at least 8192 loads of small ones.
+ * Every buffer holds one cycle of pointers through all its elements (one per stride) in random
+ * order (Sattolo's shuffle, seeded). Following it makes every load depend on the one before, so
+ * cycles per load are load-to-use latencies including TLB misses. One round warms the caches, the
+ * following ones count: one round of large buffers, at least 8192 loads of small ones.
  * The kernel's linear map is in large pages; TLB steps appear where the large-page reach ends.
  */
 #include "sim/workload/chase.h"
@@ -52,8 +52,7 @@ static void link_elements(struct chase *c, uint8_t *window, uint32_t n)
     }
     /* order[] is now one cycle: element i is followed by order[i]. */
     for (uint32_t i = 0; i < n; i++)
-        *(uint32_t *)(void *)(window + c->base + i * c->stride) =
-            c->base + c->order[i] * c->stride;
+        *(uint32_t *)(void *)(window + c->base + i * c->stride) = c->base + c->order[i] * c->stride;
 }
 
 static void chase_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
@@ -123,8 +122,10 @@ int km_chase_run(const struct km_config *cfg, const struct km_engine_ops *engine
                  struct km_chase_result *out, struct km_err *err)
 {
     struct km_config one = *cfg;
-    struct chase c = {.out = out, .stride = cfg->workload.chase_stride_bytes,
-                      .prng = {cfg->seed}, .base = PAGE_OFFSET + TABLES_END};
+    struct chase c = {.out = out,
+                      .stride = cfg->workload.chase_stride_bytes,
+                      .prng = {cfg->seed},
+                      .base = PAGE_OFFSET + TABLES_END};
     uint64_t ram = km_align_up(TABLES_END + cfg->workload.chase_max_bytes, 4u << 20);
     struct km_window w;
 
@@ -133,15 +134,17 @@ int km_chase_run(const struct km_config *cfg, const struct km_engine_ops *engine
         return km_fail(err, KM_E_USAGE, NULL, 0, 0,
                        "workload.chase_max: the buffer must fit into low memory (872 MiB)");
     if (cfg->timing != KM_TIMING_FULL)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "workload.type: pointer-chase needs timing: full");
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                       "workload.type: pointer-chase needs timing: full");
     one.machine.cpus = 1;
     one.machine.ram_bytes = ram;
     if (one.machine.paging == KM_PAGING_AUTO)
         one.machine.paging = KM_PAGING_2LEVEL;
     choose_sizes(cfg, out);
     if (!out->nr)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                       "workload.chase_stride: fewer than two elements fit into workload.chase_max");
+        return km_fail(
+            err, KM_E_USAGE, NULL, 0, 0,
+            "workload.chase_stride: fewer than two elements fit into workload.chase_max");
     c.order = malloc((cfg->workload.chase_max_bytes / c.stride + 1) * sizeof(*c.order));
     if (!c.order)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory for the pointer chase");

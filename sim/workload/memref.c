@@ -71,7 +71,8 @@ static int open_trace(struct km_ref_source **src, const struct km_config *cfg, s
         if (rc < 0)
             return rc;
         if (rc == 0)
-            return km_fail(err, KM_E_INPUT, cfg->workload.trace, 0, 0, "no references in this file");
+            return km_fail(err, KM_E_INPUT, cfg->workload.trace, 0, 0,
+                           "no references in this file");
     }
     return km_ref_open(src, cfg->workload.trace, format, err);
 }
@@ -108,8 +109,8 @@ static int memref(const struct km_config *cfg, const struct km_run_options *opt,
     return rc;
 }
 
-static int write_curve(const struct km_config *cfg, const char *dir, const struct km_chase_result *r,
-                       struct km_err *err)
+static int write_curve(const struct km_config *cfg, const char *dir,
+                       const struct km_chase_result *r, struct km_err *err)
 {
     char path[KM_PATH_MAX + 32];
 

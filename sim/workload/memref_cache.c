@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * memref_cache.c - references through TLBs and caches, counted, without time.
  *
- * At the end of the trace dirty lines are written back, so write-backs count every line that got dirty.
- * Caches: the hierarchy of models/cache/hier.h, one CPU; what it needs from the bus is granted at once.
- * TLBs: addresses are translated to themselves in 4 KiB pages; 64-bit addresses are taken as they are.
+ * At the end of the trace dirty lines are written back, so write-backs count every line that got
+ * dirty.
+ * Caches: the hierarchy of models/cache/hier.h, one CPU; what it needs from the bus is granted at
+ * once.
+ * TLBs: addresses are translated to themselves in 4 KiB pages; 64-bit addresses are taken as they
+ * are.
  */
 #include "sim/workload/memref_cache.h"
 
@@ -162,8 +165,8 @@ static uint64_t apply(struct caches *c, const struct km_mem_ref *ref)
 
 static void copy_cache(struct km_cache_stats *to, const struct km_cache *c)
 {
-    *to = (struct km_cache_stats){c->n.reads,      c->n.writes, c->n.read_misses, c->n.write_misses,
-                                  c->n.writebacks, 0,           0};
+    *to = (struct km_cache_stats){
+        c->n.reads, c->n.writes, c->n.read_misses, c->n.write_misses, c->n.writebacks, 0, 0};
 }
 
 static void copy_stats(const struct caches *c, bool have_l2, struct km_memref_result *out)

@@ -12,12 +12,13 @@ struct km_progress;
 
 struct km_memref_result {
     struct km_hw_stats hw;
-    uint64_t records;   /* of the trace */
-    uint64_t refs;      /* a modify record is two */
+    uint64_t records; /* of the trace */
+    uint64_t refs;    /* a modify record is two */
 };
 
 int km_memref_caches(struct km_ref_source *src, const struct km_config *cfg,
-                     struct km_memref_result *out, struct km_progress *progress, struct km_err *err);
+                     struct km_memref_result *out, struct km_progress *progress,
+                     struct km_err *err);
 int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
                    struct km_memref_result *out, struct km_progress *progress, struct km_err *err);
 

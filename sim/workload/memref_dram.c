@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * memref_dram.c - a request trace through the queued DRAM controller.
  *
- * At most one request is offered per clock, in trace order; a refused or held-back request holds back all later
- * ones. mlp: no more than that many reads in flight; the next one is offered in the clock after a
- * completion. pace: request i is not offered before clock i * pace. Writes are posted.
+ * At most one request is offered per clock, in trace order; a refused or held-back request holds
+ * back all later ones. mlp: no more than that many reads in flight; the next one is offered in the
+ * clock after a completion. pace: request i is not offered before clock i * pace. Writes are
+ * posted.
  */
 #include "models/base/bits.h"
 #include "models/bus/clock.h"
@@ -17,11 +18,11 @@
 struct injector {
     struct km_ref_source *src;
     struct km_mem_ref ref;
-    bool have;           /* ref is waiting */
-    uint64_t index;      /* of ref */
+    bool have;      /* ref is waiting */
+    uint64_t index; /* of ref */
     uint64_t limit, pace;
     uint64_t in_flight, mlp; /* reads */
-    uint64_t slot_clock; /* first clock after the last completion */
+    uint64_t slot_clock;     /* first clock after the last completion */
 };
 
 /* Loads the next request; negative on error. */
@@ -35,7 +36,8 @@ static int advance(struct injector *in, struct km_err *err)
     return rc < 0 ? rc : KM_OK;
 }
 
-/* First clock at or after `now` at which the waiting request may be offered; KM_NEVER: not before a completion. */
+/* First clock at or after `now` at which the waiting request may be offered; KM_NEVER: not before a
+ * completion. */
 static uint64_t offer_clock(const struct injector *in, uint64_t now)
 {
     if (!in->have)
@@ -127,11 +129,17 @@ int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
     out->hw.refs = out->records;
     out->hw.sim_ps = km_clock_down(km_clock_ratio_of(1000000000000ull, d->clock_hz), n->end_clock);
     out->hw.dram = (struct km_dram_stats){
-        .reads = n->reads, .writes = n->writes,
-        .row_hits = n->row_hits, .row_misses = n->row_misses, .row_conflicts = n->row_conflicts,
-        .refreshes = n->refreshes, .end_cycle = n->end_clock,
-        .read_latency_sum = n->read_latency_sum, .read_latency_max = n->read_latency_max,
-        .bytes = n->bytes, .audit_violations = c->audit.violations,
+        .reads = n->reads,
+        .writes = n->writes,
+        .row_hits = n->row_hits,
+        .row_misses = n->row_misses,
+        .row_conflicts = n->row_conflicts,
+        .refreshes = n->refreshes,
+        .end_cycle = n->end_clock,
+        .read_latency_sum = n->read_latency_sum,
+        .read_latency_max = n->read_latency_max,
+        .bytes = n->bytes,
+        .audit_violations = c->audit.violations,
     };
     free(c);
     return rc;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * ref.h - readers of memory-reference traces (text, plain or gzip).
  *
- * A format recognises and parses one line at a time; the source reads lines and knows file and line number.
- * Adding a format: a file ref_NAME.c with a const struct km_ref_reader and a line in ref_table.c.
+ * A format recognises and parses one line at a time; the source reads lines and knows file and line
+ * number. Adding a format: a file ref_NAME.c with a const struct km_ref_reader and a line in
+ * ref_table.c.
  */
 #ifndef KM_WORKLOAD_REF_H
 #define KM_WORKLOAD_REF_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * ref_din.c - Dinero: "label address [size]", label 0 load, 1 store, 2 instruction fetch; address and size
- * hexadecimal. Letters r, w, i stand for 0, 1, 2 (extended din). Labels 3 and 4 (escape, flush) are refused.
+ * ref_din.c - Dinero: "label address [size]", label 0 load, 1 store, 2 instruction fetch; address
+ * and size hexadecimal. Letters r, w, i stand for 0, 1, 2 (extended din). Labels 3 and 4 (escape,
+ * flush) are refused.
  */
 #include "sim/workload/ref.h"
 

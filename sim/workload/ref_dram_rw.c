@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * ref_dram_rw.c - requests to a DRAM controller: "R|W hexaddr". Accepted as well: READ and WRITE, the address
- * first ("0x12340 READ 17", DRAMsim3; "0x12340 R", Ramulator); anything after the two words is ignored.
+ * ref_dram_rw.c - requests to a DRAM controller: "R|W hexaddr". Accepted as well: READ and WRITE,
+ * the address first ("0x12340 READ 17", DRAMsim3; "0x12340 R", Ramulator); anything after the two
+ * words is ignored.
  */
 #include "sim/workload/ref.h"
 
@@ -11,7 +12,8 @@ static bool operation(const char **p, struct km_mem_ref *ref)
     static const struct {
         const char *word;
         enum km_mem_op op;
-    } words[] = {{"READ", KM_OP_LOAD}, {"WRITE", KM_OP_STORE}, {"R", KM_OP_LOAD}, {"W", KM_OP_STORE}};
+    } words[] = {
+        {"READ", KM_OP_LOAD}, {"WRITE", KM_OP_STORE}, {"R", KM_OP_LOAD}, {"W", KM_OP_STORE}};
 
     for (unsigned i = 0; i < KM_ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i].word);

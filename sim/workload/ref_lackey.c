@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ref_lackey.c - valgrind --tool=lackey --trace-mem=yes: "I  addr,size", " L addr,size", " S", " M" (load, then
- * store). Valgrind's own messages ("==pid== ...") are skipped.
+ * ref_lackey.c - valgrind --tool=lackey --trace-mem=yes: "I  addr,size", " L addr,size", " S", " M"
+ * (load, then store). Valgrind's own messages ("==pid== ...") are skipped.
  */
 #include "sim/workload/ref.h"
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * bench_machine.c - host speed of the timed CPU port: references per second on three streams.
  *
- * allocator  what SLUB and the page allocator do to memory: a few hot lines (per-CPU structures, free list
- *            heads), object headers in a working set beyond L1, some code, one LOCKed operation in 40
+ * allocator  what SLUB and the page allocator do to memory: a few hot lines (per-CPU structures,
+ *            free list heads), object headers in a working set beyond L1, some code, one LOCKed
+ *            operation in 40
  * l2         random loads over half of L2
  * dram       random loads over 48 MiB
- * Usage: bench_machine [references in millions, default 20] [cpus, default 1]. Figures go to stdout.
+ * Usage: bench_machine [references in millions, default 20] [cpus, default 1]. Figures go to
+ * stdout.
  */
 #include "models/base/prng.h"
 #include "models/os/pgtable.h"

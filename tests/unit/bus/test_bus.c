@@ -32,7 +32,8 @@ static void address_phases_queue(void **state)
     assert_int_equal(b.n.address_busy_clocks, 8);
 }
 
-/* 32 bytes over 8 data lines: four clocks; the first word is there after one. Quad-pumped: one clock. */
+/* 32 bytes over 8 data lines: four clocks; the first word is there after one. Quad-pumped: one
+ * clock. */
 static void data_phases_do_not_overlap(void **state)
 {
     (void)state;
@@ -87,7 +88,10 @@ static void clock_domains(void **state)
 
     assert_int_equal(km_clock_down(ps, 1ull << 50), (uint64_t)exact);
     for (uint64_t t = 0; t < 100000; t += 37) /* up never precedes, never skips an edge */
-        assert_true(km_clock_down(odd, km_clock_up(km_clock_ratio_of(200000000ull, 2840000000ull), t)) + 1 >= t);
+        assert_true(
+            km_clock_down(odd, km_clock_up(km_clock_ratio_of(200000000ull, 2840000000ull), t)) +
+                1 >=
+            t);
 }
 
 int main(void)

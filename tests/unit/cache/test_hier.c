@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_hier.c - MESI transitions and data paths of one CPU's caches.
  *
- * L1I and L1D: 2 sets x 2 ways; L2: 4 sets x 2 ways. Lines 0, 2, 4, ... share L1 set 0; 0, 4, 8 share L2 set 0.
+ * L1I and L1D: 2 sets x 2 ways; L2: 4 sets x 2 ways. Lines 0, 2, 4, ... share L1 set 0; 0, 4, 8
+ * share L2 set 0.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +23,10 @@ struct rig {
 
 static void start(struct rig *r, bool l2, bool write_through, bool no_allocate)
 {
-    struct km_cache_geom l1 = {.size_bytes = 4 * 32, .ways = 2, .line_bytes = 32, .repl = &km_repl_lru};
-    struct km_cache_geom outer = {.size_bytes = 8 * 32, .ways = 2, .line_bytes = 32, .repl = &km_repl_lru};
+    struct km_cache_geom l1 = {
+        .size_bytes = 4 * 32, .ways = 2, .line_bytes = 32, .repl = &km_repl_lru};
+    struct km_cache_geom outer = {
+        .size_bytes = 8 * 32, .ways = 2, .line_bytes = 32, .repl = &km_repl_lru};
     struct km_cache_geom l1d = l1;
 
     memset(r, 0, sizeof(*r));
@@ -92,7 +95,8 @@ static void mesi_life_of_a_line(void **state)
     stop(&r);
 }
 
-/* While an upgrade waits for the bus another CPU takes the line: it has become a read for ownership. */
+/* While an upgrade waits for the bus another CPU takes the line: it has become a read for
+ * ownership. */
 static void upgrade_loses_the_race(void **state)
 {
     (void)state;
@@ -109,8 +113,8 @@ static void upgrade_loses_the_race(void **state)
     stop(&r);
 }
 
-/* L1 set 0 holds two lines; the third evicts the dirty first one into L2, where it stays dirty; when L2 loses
- * it, it goes to memory. L2 set 0: 0 4 | 8 comes. */
+/* L1 set 0 holds two lines; the third evicts the dirty first one into L2, where it stays dirty;
+ * when L2 loses it, it goes to memory. L2 set 0: 0 4 | 8 comes. */
 static void dirty_victims_go_down(void **state)
 {
     (void)state;
@@ -121,8 +125,8 @@ static void dirty_victims_go_down(void **state)
         assert_int_equal(go(&r, line, KM_ACCESS_STORE), KM_NEED_OWN);
         km_hier_fill(&r.h, line, KM_ACCESS_STORE, KM_MESI_M, &r.out);
     }
-    /* Filling 8 pushed 0 out of L2 (clean there) first, then out of L1 (dirty) back into L2, where it
-     * displaced 4, which is still dirty in L1 only. */
+    /* Filling 8 pushed 0 out of L2 (clean there) first, then out of L1 (dirty) back into L2, where
+     * it displaced 4, which is still dirty in L1 only. */
     assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_M);
     assert_int_equal(state_in(&r.h.outer[0], 4), KM_MESI_I);
     assert_int_equal(state_in(&r.h.l1d, 4), KM_MESI_M);
@@ -200,9 +204,9 @@ static void write_through_and_no_allocate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mesi_life_of_a_line),     cmocka_unit_test(upgrade_loses_the_race),
-        cmocka_unit_test(dirty_victims_go_down),   cmocka_unit_test(l2_answers_what_l1_lost),
-        cmocka_unit_test(code_is_shared),          cmocka_unit_test(write_through_and_no_allocate),
+        cmocka_unit_test(mesi_life_of_a_line),   cmocka_unit_test(upgrade_loses_the_race),
+        cmocka_unit_test(dirty_victims_go_down), cmocka_unit_test(l2_answers_what_l1_lost),
+        cmocka_unit_test(code_is_shared),        cmocka_unit_test(write_through_and_no_allocate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

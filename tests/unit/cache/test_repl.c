@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_repl.c - replacement policies by pattern. Letters are lines of one set; upper line: references, lower
+ * test_repl.c - replacement policies by pattern. Letters are lines of one set; upper line:
+ * references, lower
  * line: h hit, m miss. The set drawing lists ways 0..3 after the last fill.
  */
 #include <setjmp.h>
@@ -16,10 +17,11 @@
 #define SETS 4
 
 /* References name lines by letter; all fall into set 1. '.' after a letter drops the line first. */
-static void expect(const struct km_repl_ops *repl, uint32_t ways, const char *refs, const char *want)
+static void expect(const struct km_repl_ops *repl, uint32_t ways, const char *refs,
+                   const char *want)
 {
-    struct km_cache_geom g = {.size_bytes = SETS * ways * 32, .ways = ways, .line_bytes = 32,
-                              .repl = repl, .seed = 7};
+    struct km_cache_geom g = {
+        .size_bytes = SETS * ways * 32, .ways = ways, .line_bytes = 32, .repl = repl, .seed = 7};
     struct km_cache c;
     void *mem = malloc(km_cache_bytes(&g));
     char got[64] = {0};
@@ -63,11 +65,11 @@ static void fifo_evicts_the_oldest_fill(void **state)
     expect(&km_repl_fifo, 2, "ABACBA", "mmhmhm");
 }
 
-/*        root            A B C D fill ways 0..3; after D the root points left, the left node at B's
- *      /      \          sibling A (way 0). A hit on A turns the root right, the left node to B; the
+/*        root            A B C D fill ways 0..3; after D the root points left and the left node to
+ *      /      \          way 0 (A). A hit on A turns the root right and the left node to B; the
  *    n2        n3        right node still points to C (D was last): E replaces C, way 2.
- *   A  B      C  D       Then the root points left, node 2 to B: C comes back into way 1; now the root points
- *                        right, node 3 to D: F replaces D, and B is gone.
+ *   A  B      C  D       Then the root points left, node 2 to B: C comes back into way 1. Now the
+ *                        root points right, node 3 to D: F replaces D, and B is gone.
  */
 static void plru_follows_the_tree(void **state)
 {
@@ -80,8 +82,8 @@ static void plru_follows_the_tree(void **state)
 static void random_is_seeded(void **state)
 {
     (void)state;
-    struct km_cache_geom g = {.size_bytes = 32 * 8, .ways = 8, .line_bytes = 32,
-                              .repl = &km_repl_random, .seed = 3};
+    struct km_cache_geom g = {
+        .size_bytes = 32 * 8, .ways = 8, .line_bytes = 32, .repl = &km_repl_random, .seed = 3};
     uint32_t first[64], seen = 0;
 
     for (unsigned round = 0; round < 2; round++) {
@@ -110,7 +112,8 @@ static void random_is_seeded(void **state)
 static void empty_ways_first(void **state)
 {
     (void)state;
-    struct km_cache_geom g = {.size_bytes = 32 * 4, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
+    struct km_cache_geom g = {
+        .size_bytes = 32 * 4, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
     struct km_cache c;
     struct km_cache_victim victim;
     void *mem = malloc(km_cache_bytes(&g));
@@ -131,14 +134,16 @@ static void empty_ways_first(void **state)
 static void impossible_geometries(void **state)
 {
     (void)state;
-    struct km_cache_geom g = {.size_bytes = 3 * 4 * 32, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
+    struct km_cache_geom g = {
+        .size_bytes = 3 * 4 * 32, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
 
     assert_non_null(km_cache_check(&g)); /* 3 sets */
     g.size_bytes = 4 * 4 * 32;
     assert_null(km_cache_check(&g));
     g.line_bytes = 48;
     assert_non_null(km_cache_check(&g));
-    g = (struct km_cache_geom){.size_bytes = 4 * 6 * 64, .ways = 6, .line_bytes = 64, .repl = &km_repl_plru};
+    g = (struct km_cache_geom){
+        .size_bytes = 4 * 6 * 64, .ways = 6, .line_bytes = 64, .repl = &km_repl_plru};
     assert_non_null(km_cache_check(&g)); /* a tree over 6 ways */
     g.repl = &km_repl_lru;
     assert_null(km_cache_check(&g));
@@ -163,9 +168,12 @@ static void table_is_sorted_and_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lru_evicts_the_oldest_use), cmocka_unit_test(fifo_evicts_the_oldest_fill),
-        cmocka_unit_test(plru_follows_the_tree),     cmocka_unit_test(random_is_seeded),
-        cmocka_unit_test(empty_ways_first),          cmocka_unit_test(impossible_geometries),
+        cmocka_unit_test(lru_evicts_the_oldest_use),
+        cmocka_unit_test(fifo_evicts_the_oldest_fill),
+        cmocka_unit_test(plru_follows_the_tree),
+        cmocka_unit_test(random_is_seeded),
+        cmocka_unit_test(empty_ways_first),
+        cmocka_unit_test(impossible_geometries),
         cmocka_unit_test(table_is_sorted_and_complete),
     };
 

@@ -30,7 +30,7 @@ static void every_reference_is_recorded(void **state)
     km_invlpg(&cpu, 0x1000);
     km_sync(&cpu); /* no such operation: nothing happens */
     static const struct km_record_entry want[] = {
-        {16, 4, KM_REF_STORE}, {16, 4, KM_REF_LOAD}, {16, 4, KM_REF_RMW},
+        {16, 4, KM_REF_STORE}, {16, 4, KM_REF_LOAD},    {16, 4, KM_REF_RMW},
         {3, 1, KM_REF_STORE},  {64, 100, KM_REF_STORE},
     };
 

@@ -8,11 +8,29 @@
 
 static inline struct km_dram_geom ddr3_1600k(uint32_t ranks)
 {
-    return (struct km_dram_geom){
-        .ranks = ranks, .banks = 8, .rows = 65536, .columns = 1024, .bus_bytes = 8, .burst = 8,
-        .data_rate = 2, .ncl = 11, .ncwl = 8, .nrcd = 11, .nrp = 11, .nras = 28, .nrc = 39,
-        .nrrd = 5, .nfaw = 24, .nwr = 12, .nwtr = 6, .nrtp = 6, .nccd = 4, .nrtrs = 2,
-        .nrfc = 208, .nrefi = 6240, .mapping = "row:rank:bank:column"};
+    return (struct km_dram_geom){.ranks = ranks,
+                                 .banks = 8,
+                                 .rows = 65536,
+                                 .columns = 1024,
+                                 .bus_bytes = 8,
+                                 .burst = 8,
+                                 .data_rate = 2,
+                                 .ncl = 11,
+                                 .ncwl = 8,
+                                 .nrcd = 11,
+                                 .nrp = 11,
+                                 .nras = 28,
+                                 .nrc = 39,
+                                 .nrrd = 5,
+                                 .nfaw = 24,
+                                 .nwr = 12,
+                                 .nwtr = 6,
+                                 .nrtp = 6,
+                                 .nccd = 4,
+                                 .nrtrs = 2,
+                                 .nrfc = 208,
+                                 .nrefi = 6240,
+                                 .mapping = "row:rank:bank:column"};
 }
 
 #endif

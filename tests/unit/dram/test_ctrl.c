@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_ctrl.c - the serial channel and the queued controller against closed-form latencies.
  *
- * Unloaded (DDR3-1600K): row hit CL + BL/2 = 15, closed bank + tRCD = 26, conflict + tRP = 37 clocks.
- * All runs are audited.
+ * Unloaded (DDR3-1600K): row hit CL + BL/2 = 15, closed bank + tRCD = 26, conflict + tRP = 37
+ * clocks. All runs are audited.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +21,13 @@
 static struct km_dram_ctrl *new_ctrl(bool fcfs, bool closed, bool refresh)
 {
     struct km_dram_ctrl *c = malloc(sizeof(*c));
-    struct km_dram_ctrl_cfg cfg = {.geom = ddr3_1600k(1), .fcfs = fcfs, .closed_page = closed,
-                                   .refresh = refresh, .audit = true, .queue_read = 32, .queue_write = 32};
+    struct km_dram_ctrl_cfg cfg = {.geom = ddr3_1600k(1),
+                                   .fcfs = fcfs,
+                                   .closed_page = closed,
+                                   .refresh = refresh,
+                                   .audit = true,
+                                   .queue_read = 32,
+                                   .queue_write = 32};
 
     assert_null(km_dram_ctrl_check(&cfg));
     km_dram_ctrl_init(c, &cfg);
@@ -94,7 +99,8 @@ static void serial_refreshes_even_when_idle(void **state)
     struct km_dram_geom g = ddr3_1600k(2);
 
     km_dram_serial_init(s, &g, true, true, true);
-    /* In the middle of a refresh of rank 0 (due at 6240): PRE all is not needed, ACT at 6240 + 208. */
+    /* In the middle of a refresh of rank 0 (due at 6240): PRE all is not needed, ACT at 6240 + 208.
+     */
     km_dram_serial_read(s, ROW(1) * 2, 64, 10);
     assert_int_equal(km_dram_serial_read(s, ROW(1) * 2, 64, 6250), 6240 + 208 + 26 - 3);
     km_dram_serial_read(s, 0, 64, 6240ull * 1000 + 3000);
@@ -154,7 +160,8 @@ static void reads_are_answered_from_the_write_queue(void **state)
     free(c);
 }
 
-/* Every row of every bank at random, reads and writes, with and without refresh, both schedulers and page
+/* Every row of every bank at random, reads and writes, with and without refresh, both schedulers
+ * and page
  * policies: no rule is broken, every request ends once, skipping idle clocks changes nothing. */
 static uint64_t random_traffic(bool fcfs, bool closed, bool refresh, bool skip)
 {
@@ -191,7 +198,8 @@ static uint64_t random_traffic(bool fcfs, bool closed, bool refresh, bool skip)
     }
     assert_int_equal(c->n.reads, done);
     assert_int_equal(c->n.reads + c->n.writes, 3000);
-    assert_int_equal(c->n.row_hits + c->n.row_misses + c->n.row_conflicts + (c->n.reads - c->dev.n.cmd[KM_DRAM_RD]),
+    assert_int_equal(c->n.row_hits + c->n.row_misses + c->n.row_conflicts +
+                         (c->n.reads - c->dev.n.cmd[KM_DRAM_RD]),
                      3000);
     assert_int_equal(c->audit.violations, 0);
     hash = c->n.end_clock * 1000003 + c->n.read_latency_sum;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_device.c - every timing rule: a command is illegal at N-1 and legal at N, for the device and, with its own
- * bookkeeping, for the audit.
+ * test_device.c - every timing rule: a command is illegal at N-1 and legal at N, for the device
+ * and, with its own bookkeeping, for the audit.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,8 @@ struct step {
 
 struct rule_case {
     const char *rule;
-    struct step before[MAX_STEPS]; /* ends with a step whose `at` is not larger than its predecessor's */
+    struct step
+        before[MAX_STEPS]; /* ends with a step whose `at` is not larger than its predecessor's */
     unsigned nr;
     enum km_dram_cmd cmd;
     uint32_t rank, bank, row;
@@ -46,14 +47,51 @@ static const struct rule_case cases[] = {
     {"tRC", {{ACT, 0, 0, 5, 100}, {PRE, 0, 0, 0, 128}}, 2, ACT, 0, 0, 6, 139},
     {"tRP", {{ACT, 0, 0, 5, 100}, {PRE, 0, 0, 0, 150}}, 2, ACT, 0, 0, 6, 161},
     {"tRRD", {{ACT, 0, 0, 5, 100}}, 1, ACT, 0, 1, 5, 105},
-    {"tFAW", {{ACT, 0, 0, 1, 100}, {ACT, 0, 1, 1, 105}, {ACT, 0, 2, 1, 110}, {ACT, 0, 3, 1, 115}}, 4,
-     ACT, 0, 4, 1, 124},
-    {"tFAW slides", {{ACT, 0, 0, 1, 100}, {ACT, 0, 1, 1, 105}, {ACT, 0, 2, 1, 110}, {ACT, 0, 3, 1, 115},
-                     {ACT, 0, 4, 1, 124}}, 5, ACT, 0, 5, 1, 129},
+    {"tFAW",
+     {{ACT, 0, 0, 1, 100}, {ACT, 0, 1, 1, 105}, {ACT, 0, 2, 1, 110}, {ACT, 0, 3, 1, 115}},
+     4,
+     ACT,
+     0,
+     4,
+     1,
+     124},
+    {"tFAW slides",
+     {{ACT, 0, 0, 1, 100},
+      {ACT, 0, 1, 1, 105},
+      {ACT, 0, 2, 1, 110},
+      {ACT, 0, 3, 1, 115},
+      {ACT, 0, 4, 1, 124}},
+     5,
+     ACT,
+     0,
+     5,
+     1,
+     129},
     {"tCCD", {{ACT, 0, 0, 5, 100}, {RD, 0, 0, 5, 111}}, 2, RD, 0, 0, 5, 115},
-    {"tCCD other bank", {{ACT, 0, 0, 5, 100}, {ACT, 0, 1, 5, 105}, {RD, 0, 0, 5, 120}}, 3, RD, 0, 1, 5, 124},
-    {"read to write: CL + 4 + 2 - CWL", {{ACT, 0, 0, 5, 100}, {RD, 0, 0, 5, 111}}, 2, WR, 0, 0, 5, 120},
-    {"write to read: CWL + 4 + tWTR", {{ACT, 0, 0, 5, 100}, {WR, 0, 0, 5, 111}}, 2, RD, 0, 0, 5, 129},
+    {"tCCD other bank",
+     {{ACT, 0, 0, 5, 100}, {ACT, 0, 1, 5, 105}, {RD, 0, 0, 5, 120}},
+     3,
+     RD,
+     0,
+     1,
+     5,
+     124},
+    {"read to write: CL + 4 + 2 - CWL",
+     {{ACT, 0, 0, 5, 100}, {RD, 0, 0, 5, 111}},
+     2,
+     WR,
+     0,
+     0,
+     5,
+     120},
+    {"write to read: CWL + 4 + tWTR",
+     {{ACT, 0, 0, 5, 100}, {WR, 0, 0, 5, 111}},
+     2,
+     RD,
+     0,
+     0,
+     5,
+     129},
     {"tRTP", {{ACT, 0, 0, 5, 100}, {RD, 0, 0, 5, 130}}, 2, PRE, 0, 0, 0, 136},
     {"tWR: CWL + 4 + 12", {{ACT, 0, 0, 5, 100}, {WR, 0, 0, 5, 111}}, 2, PRE, 0, 0, 0, 135},
     {"tWR before precharge all", {{ACT, 0, 3, 5, 100}, {WR, 0, 3, 5, 111}}, 2, PREA, 0, 0, 0, 135},
@@ -61,10 +99,22 @@ static const struct rule_case cases[] = {
     {"tRP after precharge all", {{ACT, 0, 0, 5, 100}, {PREA, 0, 0, 0, 140}}, 2, ACT, 0, 0, 5, 151},
     {"tRFC", {{REF, 0, 0, 0, 100}}, 1, ACT, 0, 4, 5, 308},
     {"tRFC refresh", {{REF, 0, 0, 0, 100}}, 1, REF, 0, 0, 0, 308},
-    {"rank switch read: 4 + tRTRS", {{ACT, 0, 0, 5, 100}, {ACT, 1, 0, 5, 101}, {RD, 0, 0, 5, 120}}, 3,
-     RD, 1, 0, 5, 126},
+    {"rank switch read: 4 + tRTRS",
+     {{ACT, 0, 0, 5, 100}, {ACT, 1, 0, 5, 101}, {RD, 0, 0, 5, 120}},
+     3,
+     RD,
+     1,
+     0,
+     5,
+     126},
     {"rank switch write to read: CWL + 4 + tRTRS - CL",
-     {{ACT, 0, 0, 5, 100}, {ACT, 1, 0, 5, 101}, {WR, 0, 0, 5, 120}}, 3, RD, 1, 0, 5, 123},
+     {{ACT, 0, 0, 5, 100}, {ACT, 1, 0, 5, 101}, {WR, 0, 0, 5, 120}},
+     3,
+     RD,
+     1,
+     0,
+     5,
+     123},
 };
 
 static struct km_dram_addr address(uint32_t rank, uint32_t bank, uint32_t row)
@@ -115,7 +165,8 @@ static void audit_rules(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KM_ARRAY_LEN(cases); i++) {
-        if (violations(&cases[i], cases[i].earliest - 1) == 0 || violations(&cases[i], cases[i].earliest))
+        if (violations(&cases[i], cases[i].earliest - 1) == 0 ||
+            violations(&cases[i], cases[i].earliest))
             print_error("%s\n", cases[i].rule);
         assert_true(violations(&cases[i], cases[i].earliest - 1) > 0);
         assert_int_equal(violations(&cases[i], cases[i].earliest), 0);
@@ -150,7 +201,8 @@ static void audit_state_errors(void **state)
     assert_int_equal(a.violations, 1);
 }
 
-/* Byte [2:0], column [12:3], bank [15:13], row [31:16]; with two ranks the rank lies above the bank. */
+/* Byte [2:0], column [12:3], bank [15:13], row [31:16]; with two ranks the rank lies above the
+ * bank. */
 static void address_mapping(void **state)
 {
     (void)state;
@@ -172,8 +224,14 @@ static void address_mapping(void **state)
     strcpy(g.mapping, "rank:row:column:bank");
     km_dram_init(&d, &g);
     assert_int_equal(km_dram_locate(&d, 8).bank, 1);
-    static const char *const bad[] = {"", "row", "row:bank:column", "row:row:bank:column", "row:rank:bank:col",
-                                      "row:rank:bank:column:row", ":::", "row:rank:bank:column:"};
+    static const char *const bad[] = {"",
+                                      "row",
+                                      "row:bank:column",
+                                      "row:row:bank:column",
+                                      "row:rank:bank:col",
+                                      "row:rank:bank:column:row",
+                                      ":::",
+                                      "row:rank:bank:column:"};
     for (size_t i = 0; i < KM_ARRAY_LEN(bad); i++) {
         strcpy(g.mapping, bad[i]);
         if (!km_dram_check(&g))

@@ -13,8 +13,11 @@ static void put(struct km_tlb *t, uint64_t va, unsigned shift, uint64_t pa, uint
 {
     struct km_tlb_entry *e = km_tlb_victim(t, va, shift);
 
-    *e = (struct km_tlb_entry){.vpn = va >> shift, .frame = pa >> shift, .stamp = stamp,
-                               .shift = (uint8_t)shift, .writable = true};
+    *e = (struct km_tlb_entry){.vpn = va >> shift,
+                               .frame = pa >> shift,
+                               .stamp = stamp,
+                               .shift = (uint8_t)shift,
+                               .writable = true};
 }
 
 /* 2 sets x 2 ways. Pages 0, 2, 4 fall into set 0: [0 2]; 0 is used again, so 4 replaces 2. */

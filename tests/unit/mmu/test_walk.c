@@ -63,7 +63,8 @@ static uint64_t peek(struct guest *g, km_paddr pa, uint32_t bytes)
     return v;
 }
 
-/* CR3 0x1000: directory[1] -> table 0x2000, table[3] -> frame 0x5000; directory[2] -> 4 MiB page 8 MiB. */
+/* CR3 0x1000: directory[1] -> table 0x2000, table[3] -> frame 0x5000; directory[2] -> 4 MiB page 8
+ * MiB. */
 static void two_level_sets_a_and_d(void **state)
 {
     (void)state;
@@ -95,7 +96,8 @@ static void two_level_sets_a_and_d(void **state)
     assert_int_equal(g.locked, 3); /* nothing left to set */
     assert_int_equal(r.refs, 2);
 
-    assert_int_equal(km_walk(&ops, &g, false, 0x1000, 2u << 22 | 0x12345, false, &r), KM_FAULT_NONE);
+    assert_int_equal(km_walk(&ops, &g, false, 0x1000, 2u << 22 | 0x12345, false, &r),
+                     KM_FAULT_NONE);
     assert_int_equal(r.page_pa, 0x800000);
     assert_int_equal(r.shift, 22);
     assert_int_equal(r.refs, 2); /* one load, A */
@@ -106,8 +108,8 @@ static void two_level_sets_a_and_d(void **state)
     free(g.ram);
 }
 
-/* PAE: CR3 0x1020 (32-byte aligned PDPT): [3] -> directory 0x2000; [0] -> table 0x3000, [511] -> 2 MiB page.
- * Frames beyond 4 GiB come from the high half of an entry. */
+/* PAE: CR3 0x1020 (32-byte aligned PDPT): [3] -> directory 0x2000; [0] -> table 0x3000, [511] -> 2
+ * MiB page. Frames beyond 4 GiB come from the high half of an entry. */
 static void pae_three_levels(void **state)
 {
     (void)state;
@@ -141,7 +143,8 @@ static km_pfn take_page(void *ctx)
     return *next ? --*next : KM_PFN_NONE;
 }
 
-/* Every byte of low memory translates to itself; the end that is no multiple of a large page, too. */
+/* Every byte of low memory translates to itself; the end that is no multiple of a large page, too.
+ */
 static void kernel_tables(bool pae)
 {
     uint64_t lowmem = (24u << 20) + 5 * 4096;
@@ -169,8 +172,9 @@ static void kernel_tables(bool pae)
         assert_int_equal(r.shift, small ? 12 : large);
     }
     assert_int_equal(g.locked, 0);
-    assert_int_equal(km_walk(&ops, &g, pae, km_pgtable_cr3(&pt), 0xc0000000 + (km_vaddr)lowmem, false, &r),
-                     KM_FAULT_NOT_PRESENT);
+    assert_int_equal(
+        km_walk(&ops, &g, pae, km_pgtable_cr3(&pt), 0xc0000000 + (km_vaddr)lowmem, false, &r),
+        KM_FAULT_NOT_PRESENT);
     /* One vmalloc page. */
     km_vaddr va = 0xf8123000;
 
@@ -184,7 +188,7 @@ static void kernel_tables(bool pae)
     assert_false(km_pgtable_unmap(&pt, &cpu, va));
     assert_int_equal(km_pgtable_peek(&pt, w.base, va), KM_PFN_NONE);
     assert_false(km_pgtable_unmap(&pt, &cpu, 0xc0800000)); /* a large page */
-    next = 0; /* the source runs dry */
+    next = 0;                                              /* the source runs dry */
     assert_false(km_pgtable_map(&pt, &cpu, 0xfd000000, 1));
     km_window_release(&w);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * fixture.h - a small machine and a random program for it, shared by the tests of sim/top.
  *
- * Memory: 64 MiB low memory at 0xC0000000; page tables grow down from 4 MiB; data from 8 MiB upwards.
+ * Memory: 64 MiB low memory at 0xC0000000; page tables grow down from 4 MiB; data from 8 MiB
+ * upwards.
  */
 #ifndef KM_TESTS_TOP_FIXTURE_H
 #define KM_TESTS_TOP_FIXTURE_H
@@ -50,15 +51,37 @@ static inline struct km_config small_config(unsigned cpus, bool pae)
     m->itlb = (struct km_tlb_config){.entries_4k = 8, .ways_4k = 4, .entries_large = 2};
     m->dtlb = (struct km_tlb_config){
         .entries_4k = 16, .ways_4k = 4, .entries_large = 4, .ways_large = 4, .miss_cycles = 2};
-    m->bus = (struct km_bus_config){.clock_hz = 100000000, .width_bytes = 8,
-                                    .transfers_per_clock = 1, .arbitration_clocks = 2,
-                                    .snoop_clocks = 4, .frontend_ps_extra = 15000,
+    m->bus = (struct km_bus_config){.clock_hz = 100000000,
+                                    .width_bytes = 8,
+                                    .transfers_per_clock = 1,
+                                    .arbitration_clocks = 2,
+                                    .snoop_clocks = 4,
+                                    .frontend_ps_extra = 15000,
                                     .transfer_clocks_hitm = 4};
-    m->dram = (struct km_dram_config){
-        .refresh = true, .mapping = "row:rank:bank:column", .clock_hz = 133333333, .ranks = 1,
-        .banks = 4, .rows = 8192, .columns = 512, .bus_bytes = 8, .burst = 4, .data_rate = 1,
-        .ncl = 3, .ncwl = 0, .nrcd = 3, .nrp = 3, .nras = 6, .nrc = 9, .nrrd = 2, .nwr = 2,
-        .nwtr = 2, .nrtp = 4, .nccd = 4, .nrtrs = 1, .nrfc = 9, .nrefi = 1041};
+    m->dram = (struct km_dram_config){.refresh = true,
+                                      .mapping = "row:rank:bank:column",
+                                      .clock_hz = 133333333,
+                                      .ranks = 1,
+                                      .banks = 4,
+                                      .rows = 8192,
+                                      .columns = 512,
+                                      .bus_bytes = 8,
+                                      .burst = 4,
+                                      .data_rate = 1,
+                                      .ncl = 3,
+                                      .ncwl = 0,
+                                      .nrcd = 3,
+                                      .nrp = 3,
+                                      .nras = 6,
+                                      .nrc = 9,
+                                      .nrrd = 2,
+                                      .nwr = 2,
+                                      .nwtr = 2,
+                                      .nrtp = 4,
+                                      .nccd = 4,
+                                      .nrtrs = 1,
+                                      .nrfc = 9,
+                                      .nrefi = 1041};
     return cfg;
 }
 
@@ -76,13 +99,14 @@ struct item_log {
 
 struct random_program {
     unsigned cpus, nr_items, next;
-    bool paced;         /* items have due times */
-    uint32_t refs;      /* references per item */
+    bool paced;    /* items have due times */
+    uint32_t refs; /* references per item */
     struct item_log *log;
     uint64_t host_order; /* hash over the order in which items started and synchronised */
 };
 
-static const struct km_site program_sites[2] = {{"alpha", TEXT_VA, 700}, {"beta", TEXT_VA + 9000, 4000}};
+static const struct km_site program_sites[2] = {{"alpha", TEXT_VA, 700},
+                                                {"beta", TEXT_VA + 9000, 4000}};
 
 static inline unsigned item_cpu(const struct random_program *p, unsigned item)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_contention.c - cycles by formula, CPUs that fight over lines, and runs that must fail with a message.
+ * test_contention.c - cycles by formula, CPUs that fight over lines, and runs that must fail with a
+ * message.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,8 +34,9 @@ static void script_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     s->body(cpu, s->arg);
 }
 
-static int run_script(const struct km_config *cfg, bool paging, void (*body)(struct km_cpu *, void *),
-                      void *arg, struct km_hw_stats *hw, struct km_shared_line *line, struct km_err *err)
+static int run_script(const struct km_config *cfg, bool paging,
+                      void (*body)(struct km_cpu *, void *), void *arg, struct km_hw_stats *hw,
+                      struct km_shared_line *line, struct km_err *err)
 {
     struct script s = {cfg->machine.cpus, 0, body, arg};
     const struct km_program program = {&s, script_peek, script_run};
@@ -47,8 +49,8 @@ static int run_script(const struct km_config *cfg, bool paging, void (*body)(str
     int rc = km_stepper_engine.create(&m, cfg, &w, err);
 
     if (!rc) {
-        assert_true(km_pgtable_build(&pt, km_stepper_engine.null_port(m, 0), true, PAGE_OFFSET, RAM_BYTES,
-                                     take_table_page, &tables));
+        assert_true(km_pgtable_build(&pt, km_stepper_engine.null_port(m, 0), true, PAGE_OFFSET,
+                                     RAM_BYTES, take_table_page, &tables));
         if (paging)
             km_stepper_engine.set_cr3(m, km_pgtable_cr3(&pt));
         rc = km_stepper_engine.run(m, &program, err);
@@ -81,7 +83,8 @@ static void measure_levels(struct km_cpu *cpu, void *arg)
     timed_load(cpu, DATA_VA); /* bring the DRAM row in */
     l->memory = timed_load(cpu, DATA_VA + 32);
     l->l1 = timed_load(cpu, DATA_VA + 36);
-    for (km_vaddr va = DATA_VA + 1024; va <= DATA_VA + 4 * 1024; va += 1024) /* same L1 set, other L2 sets */
+    for (km_vaddr va = DATA_VA + 1024; va <= DATA_VA + 4 * 1024;
+         va += 1024) /* same L1 set, other L2 sets */
         timed_load(cpu, va + 32);
     l->l2 = timed_load(cpu, DATA_VA + 32);
     km_st32(cpu, DATA_VA + 32, 1);
@@ -96,9 +99,9 @@ static void measure_levels(struct km_cpu *cpu, void *arg)
     l->straddle = cpu->local_cycles - before;
 }
 
-/* Paging off, no refresh, chipset path 0. Row hit: lookup 9, to the next bus clock (7 cycles each), arbitration 2,
- * request phase 2, then DRAM (here at bus clock: CL 3 + 1), first transfer 1; the snoop result (2 + 4) is
- * there earlier. So 9 + alignment (0..6) + 7 * (2 + 2 + 3 + 1 + 1). */
+/* Paging off, no refresh, chipset path 0. Row hit: lookup 9, to the next bus clock (7 cycles each),
+ * arbitration 2, request phase 2, then DRAM (here at bus clock: CL 3 + 1), first transfer 1; the
+ * snoop result (2 + 4) is there earlier. So 9 + alignment (0..6) + 7 * (2 + 2 + 3 + 1 + 1). */
 static void latencies_by_formula(void **state)
 {
     (void)state;
@@ -208,7 +211,8 @@ static void page_fault_is_reported(void **state)
     struct km_err err = {0};
     km_vaddr va = 0xf0001000;
 
-    assert_int_equal(run_script(&cfg, true, touch_nothing_mapped, &va, &hw, NULL, &err), KM_E_INPUT);
+    assert_int_equal(run_script(&cfg, true, touch_nothing_mapped, &va, &hw, NULL, &err),
+                     KM_E_INPUT);
     assert_non_null(strstr(err.msg, "page fault at guest address 0xf0001000"));
 }
 
@@ -225,15 +229,33 @@ static void impossible_machines(void **state)
         struct km_machine_config *c = &cfg.machine;
 
         switch (k) {
-        case 0: c->cpus = 0; break;
-        case 1: c->cpus = 9; break;
-        case 2: c->l1d.size_bytes = 3000; break;
-        case 3: c->l2.line_bytes = 64; break;
-        case 4: c->dram.nras = 1; break;
-        case 5: c->bus.width_bytes = 0; break;
-        case 6: c->dtlb.ways_4k = 5; break;
-        case 7: c->l1d.size_bytes = 0; break;
-        case 8: c->clock_hz = 0; break;
+        case 0:
+            c->cpus = 0;
+            break;
+        case 1:
+            c->cpus = 9;
+            break;
+        case 2:
+            c->l1d.size_bytes = 3000;
+            break;
+        case 3:
+            c->l2.line_bytes = 64;
+            break;
+        case 4:
+            c->dram.nras = 1;
+            break;
+        case 5:
+            c->bus.width_bytes = 0;
+            break;
+        case 6:
+            c->dtlb.ways_4k = 5;
+            break;
+        case 7:
+            c->l1d.size_bytes = 0;
+            break;
+        case 8:
+            c->clock_hz = 0;
+            break;
         }
         err.msg[0] = 0;
         assert_int_equal(km_stepper_engine.create(&m, &cfg, &w, &err), KM_E_USAGE);
@@ -245,8 +267,8 @@ static void impossible_machines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(latencies_by_formula),   cmocka_unit_test(true_and_false_sharing),
-        cmocka_unit_test(watchdog_speaks),        cmocka_unit_test(page_fault_is_reported),
+        cmocka_unit_test(latencies_by_formula), cmocka_unit_test(true_and_false_sharing),
+        cmocka_unit_test(watchdog_speaks),      cmocka_unit_test(page_fault_is_reported),
         cmocka_unit_test(impossible_machines),
     };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * test_machine.c - the machine as a whole: results do not depend on how it is stepped.
  *
- * The same random program (private and shared data, a lock, LOCKed adds, code, TLB invalidations) runs with
- * different quanta, engines and filters; cycles of every item, every counter, the sharing table and the
- * contents of guest memory must be the same.
+ * The same random program (private and shared data, a lock, LOCKed adds, code, TLB invalidations)
+ * runs with different quanta, engines and filters; cycles of every item, every counter, the sharing
+ * table and the contents of guest memory must be the same.
  */
 #include <setjmp.h>
 #include <stddef.h>
@@ -30,16 +30,17 @@ static void dump(const char *what, const struct outcome *o)
 {
     const struct km_hw_stats *h = &o->hw;
 
-    print_message("%s: rc %d cycles %llu refs %llu insns %llu l1d %llu/%llu r miss %llu w miss %llu "
-                  "l2 miss %llu dtlb %llu/%llu hitm %llu inval %llu dram %llu shared %u viol %llu %s\n",
-                  what, o->rc, (unsigned long long)h->cycles, (unsigned long long)h->refs,
-                  (unsigned long long)h->insns, (unsigned long long)h->l1d.reads,
-                  (unsigned long long)h->l1d.writes, (unsigned long long)h->l1d.read_misses,
-                  (unsigned long long)h->l1d.write_misses, (unsigned long long)h->l2.read_misses,
-                  (unsigned long long)h->dtlb.hits, (unsigned long long)h->dtlb.misses,
-                  (unsigned long long)h->bus.hitm, (unsigned long long)h->bus.invalidates,
-                  (unsigned long long)h->dram.reads, h->nr_shared_lines,
-                  (unsigned long long)h->dram.audit_violations, o->err.msg);
+    print_message(
+        "%s: rc %d cycles %llu refs %llu insns %llu l1d %llu/%llu r miss %llu w miss %llu "
+        "l2 miss %llu dtlb %llu/%llu hitm %llu inval %llu dram %llu shared %u viol %llu %s\n",
+        what, o->rc, (unsigned long long)h->cycles, (unsigned long long)h->refs,
+        (unsigned long long)h->insns, (unsigned long long)h->l1d.reads,
+        (unsigned long long)h->l1d.writes, (unsigned long long)h->l1d.read_misses,
+        (unsigned long long)h->l1d.write_misses, (unsigned long long)h->l2.read_misses,
+        (unsigned long long)h->dtlb.hits, (unsigned long long)h->dtlb.misses,
+        (unsigned long long)h->bus.hitm, (unsigned long long)h->bus.invalidates,
+        (unsigned long long)h->dram.reads, h->nr_shared_lines,
+        (unsigned long long)h->dram.audit_violations, o->err.msg);
 }
 
 static void assert_same(const char *what, const struct outcome *a, const struct outcome *b)
@@ -67,8 +68,7 @@ static void check_plausible(const struct run_how *how, const struct outcome *o)
     assert_int_equal(o->hw.dram.audit_violations, 0);
     assert_true(o->hw.refs > (uint64_t)how->items * how->refs / 2);
     assert_true(o->hw.cycles > o->hw.insns / 2 / how->cfg.machine.cpus);
-    assert_int_equal(o->hw.itlb.hits + o->hw.itlb.misses,
-                     how->paging_off ? 0 : o->hw.l1i.reads);
+    assert_int_equal(o->hw.itlb.hits + o->hw.itlb.misses, how->paging_off ? 0 : o->hw.l1i.reads);
     if (how->cfg.machine.cpus > 1) {
         assert_true(o->hw.bus.hitm > 0);
         assert_true(o->hw.bus.invalidates > 0);

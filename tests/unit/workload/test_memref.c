@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * test_memref.c - reference traces through caches and DRAM: exact counts, formats, broken input.
  *
- * data/sort.lackey.gz: 250 000 records of coreutils sort under valgrind lackey. The expected counts come from a
- * separate model (ordered dictionaries per set), which reproduces Dinero IV's counts of the whole trace.
+ * data/sort.lackey.gz: 250 000 records of coreutils sort under valgrind lackey. The expected counts
+ * come from a separate model (ordered dictionaries per set), which reproduces Dinero IV's counts of
+ * the whole trace.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,8 @@
 
 #define SORT_TRACE KM_SOURCE_DIR "/tests/unit/workload/data/sort.lackey.gz"
 
-static struct km_cache_config cache(uint64_t size, uint32_t ways, uint32_t line, enum km_replacement repl)
+static struct km_cache_config cache(uint64_t size, uint32_t ways, uint32_t line,
+                                    enum km_replacement repl)
 {
     return (struct km_cache_config){size, ways, line, repl, KM_WRITE_BACK, true, false, 3};
 }
@@ -35,14 +37,14 @@ static void sort_counts(void **state)
     (void)state;
     struct km_cache_config none = {0};
     const struct want cases[] = {
-        {cache(32768, 8, 64, KM_REPL_LRU), cache(32768, 8, 64, KM_REPL_LRU), false,
-         177933, 24, 48864, 24208, 333, 96, 293},
-        {cache(32768, 8, 64, KM_REPL_LRU), cache(32768, 8, 64, KM_REPL_LRU), true,
-         185286, 24, 50697, 24294, 338, 92, 293},
-        {cache(8192, 1, 32, KM_REPL_LRU), cache(8192, 1, 32, KM_REPL_LRU), false,
-         177933, 4485, 48864, 24208, 2497, 979, 1679},
-        {cache(16384, 4, 64, KM_REPL_FIFO), cache(16384, 4, 64, KM_REPL_FIFO), false,
-         177933, 24, 48864, 24208, 398, 133, 365},
+        {cache(32768, 8, 64, KM_REPL_LRU), cache(32768, 8, 64, KM_REPL_LRU), false, 177933, 24,
+         48864, 24208, 333, 96, 293},
+        {cache(32768, 8, 64, KM_REPL_LRU), cache(32768, 8, 64, KM_REPL_LRU), true, 185286, 24,
+         50697, 24294, 338, 92, 293},
+        {cache(8192, 1, 32, KM_REPL_LRU), cache(8192, 1, 32, KM_REPL_LRU), false, 177933, 4485,
+         48864, 24208, 2497, 979, 1679},
+        {cache(16384, 4, 64, KM_REPL_FIFO), cache(16384, 4, 64, KM_REPL_FIFO), false, 177933, 24,
+         48864, 24208, 398, 133, 365},
         {none, cache(4096, 64, 64, KM_REPL_LRU), false, 0, 0, 226797, 24208, 1502, 488, 823},
     };
 
@@ -72,7 +74,8 @@ static void sort_counts(void **state)
     }
 }
 
-/* Writes text to a temporary file and reads it with one format; returns the result of the last read. */
+/* Writes text to a temporary file and reads it with one format; returns the result of the last
+ * read. */
 static int read_text(const char *text, const struct km_ref_reader *format, unsigned *records,
                      struct km_mem_ref *last, struct km_err *err)
 {
@@ -100,15 +103,19 @@ static void formats(void **state)
     struct km_err err = {0};
     unsigned n;
 
-    assert_int_equal(read_text("==12== Lackey\nI  0401ab70,3\n L 1fff0006b8,8\n M 10,4", NULL, &n, &r, &err), 0);
+    assert_int_equal(
+        read_text("==12== Lackey\nI  0401ab70,3\n L 1fff0006b8,8\n M 10,4", NULL, &n, &r, &err), 0);
     assert_int_equal(n, 3);
     assert_int_equal(r.op, KM_OP_MODIFY);
     assert_int_equal(r.addr, 0x10);
-    assert_int_equal(read_text("0 1000\r\n1 0xfffffffffffffff0 8\n\n# end\n2 c0100000\n", NULL, &n, &r, &err), 0);
+    assert_int_equal(
+        read_text("0 1000\r\n1 0xfffffffffffffff0 8\n\n# end\n2 c0100000\n", NULL, &n, &r, &err),
+        0);
     assert_int_equal(n, 3);
     assert_int_equal(r.op, KM_OP_FETCH);
     assert_int_equal(r.addr, 0xc0100000);
-    assert_int_equal(read_text("R 40\nW 0x80\n0xc0 WRITE 17\n100 R\nREAD 140\n", NULL, &n, &r, &err), 0);
+    assert_int_equal(
+        read_text("R 40\nW 0x80\n0xc0 WRITE 17\n100 R\nREAD 140\n", NULL, &n, &r, &err), 0);
     assert_int_equal(n, 5);
     assert_int_equal(r.op, KM_OP_LOAD);
     assert_int_equal(r.addr, 0x140);
@@ -181,8 +188,8 @@ static void truncated_gzip(void **state)
     assert_true(err.line > 1000);
 }
 
-/* n reads of consecutive 64-byte lines, one at a time: the first opens a row (26), later ones hit (15) until the
- * row ends after 128; every request costs its latency + 1. */
+/* n reads of consecutive 64-byte lines, one at a time: the first opens a row (26), later ones hit
+ * (15) until the row ends after 128; every request costs its latency + 1. */
 static void dram_closed_form(void **state)
 {
     (void)state;
@@ -200,12 +207,33 @@ static void dram_closed_form(void **state)
     assert_int_equal(write(fd, text, (size_t)(p - text)), p - text);
     close(fd);
     km_config_defaults(&cfg);
-    cfg.machine.dram = (struct km_dram_config){
-        .scheduler = KM_DRAM_FRFCFS, .mapping = "row:rank:bank:column", .queue_read = 32, .queue_write = 32,
-        .clock_hz = 800000000, .ranks = 1, .banks = 8, .rows = 65536, .columns = 1024, .bus_bytes = 8,
-        .burst = 8, .data_rate = 2, .ncl = 11, .ncwl = 8, .nrcd = 11, .nrp = 11, .nras = 28, .nrc = 39,
-        .nrrd = 5, .nfaw = 24, .nwr = 12, .nwtr = 6, .nrtp = 6, .nccd = 4, .nrtrs = 2, .nrfc = 208,
-        .nrefi = 6240};
+    cfg.machine.dram = (struct km_dram_config){.scheduler = KM_DRAM_FRFCFS,
+                                               .mapping = "row:rank:bank:column",
+                                               .queue_read = 32,
+                                               .queue_write = 32,
+                                               .clock_hz = 800000000,
+                                               .ranks = 1,
+                                               .banks = 8,
+                                               .rows = 65536,
+                                               .columns = 1024,
+                                               .bus_bytes = 8,
+                                               .burst = 8,
+                                               .data_rate = 2,
+                                               .ncl = 11,
+                                               .ncwl = 8,
+                                               .nrcd = 11,
+                                               .nrp = 11,
+                                               .nras = 28,
+                                               .nrc = 39,
+                                               .nrrd = 5,
+                                               .nfaw = 24,
+                                               .nwr = 12,
+                                               .nwtr = 6,
+                                               .nrtp = 6,
+                                               .nccd = 4,
+                                               .nrtrs = 2,
+                                               .nrfc = 208,
+                                               .nrefi = 6240};
     cfg.workload.mlp = 1;
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
     assert_int_equal(km_memref_dram(src, &cfg, &r, NULL, &err), KM_OK);
@@ -236,8 +264,9 @@ static void dram_closed_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sort_counts),    cmocka_unit_test(formats),          cmocka_unit_test(broken_input),
-        cmocka_unit_test(truncated_gzip), cmocka_unit_test(dram_closed_form),
+        cmocka_unit_test(sort_counts),      cmocka_unit_test(formats),
+        cmocka_unit_test(broken_input),     cmocka_unit_test(truncated_gzip),
+        cmocka_unit_test(dram_closed_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
