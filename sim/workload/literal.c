@@ -22,8 +22,13 @@ bool km_range_has_free(const struct km_os *os, const uint8_t *window, km_pfn pfn
     return false;
 }
 
-void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev)
+void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev, uint64_t index)
 {
+    const struct km_hidden *h = busy->hidden;
+
+    while (h && busy->next < h->missed.nr && h->missed.item[busy->next].index < index)
+        busy->next++;
+    busy->missed = h && busy->next < h->missed.nr && h->missed.item[busy->next].index == index;
     if (ev->cpu >= KM_MAX_CPUS)
         return;
     if (ev->type == KM_EV_PAGES_BULK) /* one page, or accounted pages: the ordinary path */
@@ -34,7 +39,20 @@ void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev)
 
 bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev)
 {
-    return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu];
+    return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu] && !busy->missed;
+}
+
+bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
+                       unsigned *order)
+{
+    km_vaddr page = (km_vaddr)ev->probe.a;
+
+    if (ev->type != KM_EV_SPLIT_PAGE || ev->probe.b >= KM_NR_ORDERS || page < os->mem_map_va ||
+        (page - os->mem_map_va) % os->p.struct_page_bytes)
+        return false;
+    *pfn = km_page_pfn(os, page);
+    *order = (unsigned)ev->probe.b;
+    return *pfn < os->mem_map_end && !(*pfn & ((1u << *order) - 1)) && km_range_free(os, window, *pfn, *order);
 }
 
 static bool in_one_zone(const struct km_os *os, km_pfn pfn, unsigned order)

@@ -10,6 +10,7 @@
 
 #include "models/os/buddy.h"
 #include "sim/trace/event.h"
+#include "sim/workload/hidden.h"
 
 enum km_literal_result {
     KM_LITERAL_IGNORED,  /* not a buddy-level event              */
@@ -17,15 +18,25 @@ enum km_literal_result {
     KM_LITERAL_CONFLICT, /* the block was not (or already) free  */
 };
 
-/* Which CPUs are inside the bulk allocator: it holds the per-CPU lists' lock, so an interrupt's frees miss the
- * lists and go straight to the buddy lists (kernel-behaviour H6.4). */
+/* Frees that miss the per-CPU lists and go straight to the buddy lists, because the interrupted code holds the
+ * lists' lock (kernel-behaviour H6.4): those between pages_bulk and pages_bulk_ret of a CPU, and those hidden.c
+ * found. */
 struct km_pcp_busy {
-    bool cpu[KM_MAX_CPUS];
+    const struct km_hidden *hidden; /* may be NULL */
+    size_t next;
+    bool missed;          /* the present event is one of them */
+    bool cpu[KM_MAX_CPUS]; /* inside the bulk allocator */
 };
-/* Follows pages_bulk probes; call it for every event, before anything else uses `busy`. */
-void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev);
+
+/* Call it for every event, in order, before anything else uses `busy`. index: the event's number in the trace. */
+void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev, uint64_t index);
 /* Does a free of this order reach the per-CPU lists? */
 bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev);
+
+/* Block named by a split_page probe (an address in mem_map); false if it is none, or not wholly free. Only
+ * compaction splits free blocks: it has just isolated them. */
+bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
+                       unsigned *order);
 
 enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_pcp_busy *busy,
                                         const struct km_event *ev);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_SEEN = 1, PAGE_SEEN = 2 };
+enum { HEAD_SEEN = 1, PAGE_SEEN = 2, ON_PCP = 4 /* freed to a per-CPU list and not drained since */ };
 
 int km_lookahead_init(struct km_lookahead *la, km_pfn nr_frames, unsigned pageblock_order, struct km_err *err)
 {
@@ -90,6 +90,24 @@ static bool page_seen(struct km_lookahead *la, km_pfn pfn, unsigned order)
     return seen;
 }
 
+/* A freed page goes to the per-CPU list of its pageblock's type; allocated from there, it shows the type. */
+static void note_reuse(struct km_lookahead *la, const struct km_guest *oracle, const struct km_event *ev)
+{
+    km_pfn block = ev->page.pfn >> oracle->os.p.pageblock_order;
+    int mt = ev->page.migratetype;
+
+    if (mt < 0 || mt >= KM_MT_PCP_TYPES)
+        return;
+    if (!(la->touched[ev->page.pfn] & ON_PCP)) {
+        if (la->pageblock_hint[block] == KM_TYPE_UNKNOWN)
+            la->pageblock_hint[block] = (uint8_t)mt;
+        return;
+    }
+    la->touched[ev->page.pfn] &= (uint8_t)~ON_PCP;
+    if (la->pageblock_type[block] == KM_TYPE_UNKNOWN)
+        la->pageblock_type[block] = (uint8_t)mt;
+}
+
 /* The list this event is about held no page of the start any more. */
 static void note_empty(struct km_lookahead *la, const struct km_guest *oracle, const struct km_event *ev)
 {
@@ -163,6 +181,7 @@ static void note_drain(struct km_lookahead *la, struct km_guest *oracle, const s
         note_empty(la, oracle, ev);
     if (*type == KM_TYPE_UNKNOWN && ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_ISOLATE)
         *type = (uint8_t)ev->page.migratetype;
+    la->touched[ev->page.pfn] &= (uint8_t)~ON_PCP;
     note_merge(la, oracle, ev->page.pfn, ev->page.order);
 }
 
@@ -171,11 +190,33 @@ static bool usable(const struct km_lookahead *la, const struct km_event *ev)
     return ev->page.pfn < la->nr_frames && ev->page.order < KM_NR_ORDERS;
 }
 
-void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)
+static void take_isolated(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev, uint64_t index)
+{
+    km_pfn block;
+    unsigned order;
+    const struct km_hidden *h = la->busy.hidden;
+
+    if (km_isolated_block(&oracle->os, oracle->window.base, ev, &block, &order)) {
+        km_buddy_take_at(&oracle->os, &oracle->cpu[0], km_pfn_zone(&oracle->os, block), block, order, KM_MT_MOVABLE);
+        page_seen(la, block, order);
+    }
+    for (; h && la->next_isolated < h->isolated.nr && h->isolated.item[la->next_isolated].index <= index;
+         la->next_isolated++) {
+        km_pfn pfn = h->isolated.item[la->next_isolated].pfn;
+        enum km_zone_id z = km_pfn_zone(&oracle->os, pfn);
+
+        if (z != KM_NR_ZONES)
+            km_buddy_take_at(&oracle->os, &oracle->cpu[0], z, pfn, 0, KM_MT_MOVABLE);
+        page_seen(la, pfn, 0);
+    }
+}
+
+void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev, uint64_t index)
 {
     struct km_os *os = &oracle->os;
 
-    km_pcp_busy_event(&la->busy, ev);
+    km_pcp_busy_event(&la->busy, ev, index);
+    take_isolated(la, oracle, ev, index);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
         if (usable(la, ev))
@@ -189,14 +230,19 @@ void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const 
             note_drain(la, oracle, ev);
         break;
     case KM_EV_PAGE_ALLOC:
-        if (usable(la, ev) && km_pcp_covers(os, ev->page.order) && !page_seen(la, ev->page.pfn, ev->page.order))
+        if (!usable(la, ev) || !km_pcp_covers(os, ev->page.order))
+            break;
+        if (!page_seen(la, ev->page.pfn, ev->page.order))
             remember(&la->front, ev);
+        note_reuse(la, oracle, ev);
         break;
     case KM_EV_PAGE_FREE:
         if (!usable(la, ev))
             break;
         page_seen(la, ev->page.pfn, ev->page.order);
-        if (!km_free_reaches_pcp(os, &la->busy, ev))
+        if (km_free_reaches_pcp(os, &la->busy, ev))
+            la->touched[ev->page.pfn] |= ON_PCP;
+        else
             note_merge(la, oracle, ev->page.pfn, ev->page.order);
         break;
     default:

@@ -41,6 +41,7 @@ struct km_lookahead {
      * start was left on it */
     bool emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_NR_ORDERS][KM_MT_PCP_TYPES];
     struct km_pcp_busy busy;
+    size_t next_isolated;
     uint32_t carves;
     km_pfn pending_head; /* donor named by the extfrag event just seen */
     uint8_t pending_type;
@@ -50,6 +51,6 @@ struct km_lookahead {
 int km_lookahead_init(struct km_lookahead *la, km_pfn nr_frames, unsigned pageblock_order, struct km_err *err);
 void km_lookahead_release(struct km_lookahead *la);
 /* Notes one event and applies it to the oracle guest. */
-void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev);
+void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev, uint64_t index);
 
 #endif

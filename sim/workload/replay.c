@@ -7,6 +7,7 @@
  */
 #include "sim/workload/replay.h"
 
+#include "models/os/buddy.h"
 #include "models/os/pcp.h"
 #include "models/os/pgtable.h"
 
@@ -65,9 +66,9 @@ bool km_replay_past_start(struct km_replay *r, const struct km_event *ev)
     uint64_t value;
     const char *rest;
 
-    if (!r->start_at_kpage_end || r->started)
+    if (r->start_mark == KM_MARK_NONE || r->started)
         return true;
-    if (ev->type == KM_EV_MARK && km_mark_kind(ev->text.text, &value, &rest) == KM_MARK_KPAGE_END)
+    if (ev->type == KM_EV_MARK && km_mark_kind(ev->text.text, &value, &rest) == r->start_mark)
         r->started = true;
     km_replay_skip(r, KM_SKIP_BEFORE_START);
     return false;
@@ -154,6 +155,38 @@ static void note_event(struct km_replay *r, const struct km_event *ev)
     }
 }
 
+/* A free block of the model leaves its lists as the traced one did; its pages become migration targets. */
+static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn, unsigned order)
+{
+    struct km_os *os = &r->guest.os;
+    enum km_zone_id z = km_pfn_zone(os, pfn);
+
+    if (z == KM_NR_ZONES || km_page_map_get(&r->map, pfn) != KM_PFN_NONE)
+        return;
+    km_lock(cpu, os->zone[z].va + KM_ZONE_LOCK);
+    bool taken = km_buddy_take_at(os, cpu, z, pfn, order, KM_MT_MOVABLE);
+
+    km_unlock(cpu, os->zone[z].va + KM_ZONE_LOCK);
+    if (!taken)
+        return;
+    km_page_map_set(&r->map, pfn, pfn, order);
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++)
+        *(uint32_t *)(r->guest.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) |= KM_PG_LRU;
+    r->isolated_pages += 1u << order;
+}
+
+void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index)
+{
+    const struct km_hidden *h = r->busy.hidden;
+    km_pfn pfn;
+    unsigned order;
+
+    while (h && r->next_isolated < h->isolated.nr && h->isolated.item[r->next_isolated].index <= index)
+        isolate(r, cpu, h->isolated.item[r->next_isolated++].pfn, 0); /* the port may block: count first */
+    if (km_isolated_block(&r->guest.os, r->guest.window.base, ev, &pfn, &order))
+        isolate(r, cpu, pfn, order);
+}
+
 static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 {
     struct km_replay *r = ctx;
@@ -171,7 +204,8 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
         return;
     }
     note_event(r, &ev);
-    km_pcp_busy_event(&r->busy, &ev);
+    km_pcp_busy_event(&r->busy, &ev, r->at[cpu->id].index);
+    km_replay_isolate(r, cpu, &ev, r->at[cpu->id].index);
     km_live_objects_event(r, &ev);
     r->running++;
     r->mode->event(r, cpu, &ev);
@@ -216,11 +250,15 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for %u page frames", facts.max_pfn);
     if (rc < 0)
         return rc;
+    if (r->cfg->replay.lookahead) {
+        rc = km_hidden_find(&r->hidden, path, b, facts.max_pfn, err);
+        if (rc < 0)
+            return rc;
+        r->busy.hidden = &r->hidden;
+    }
     if (b && b->boot && b->nr_memblock)
         return km_start_boot(r, err);
-    if (b && b->start.kpageflags)
-        return km_start_snapshot(r, path, err);
-    return km_start_counts(r, path, err);
+    return km_start_running(r, path, err);
 }
 
 static void run_untimed(struct km_replay *r, const struct km_program *program)
@@ -394,6 +432,7 @@ static void release(struct km_replay *r)
     km_trace_close(r->trace);
     km_page_map_release(&r->map);
     km_adjustments_release(&r->adjust);
+    km_hidden_release(&r->hidden);
     free(r->guessed);
     km_guest_release(&r->guest);
     km_live_objects_release(r);

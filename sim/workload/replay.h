@@ -72,8 +72,11 @@ struct km_replay {
     struct km_run_summary sum;
     uint64_t skipped[KM_SKIP_NR];
     struct km_samples samples;
-    struct km_guessed_page *guessed; /* owned; start_snapshot.c */
+    struct km_guessed_page *guessed; /* owned; start_running.c */
     size_t nr_guessed, room_guessed;
+    struct km_hidden hidden;        /* empty without looking ahead */
+    size_t next_isolated;
+    uint64_t isolated_pages;        /* taken by compaction without an event */
     struct km_pcp_busy busy;
     struct km_adjustments adjust;   /* shadow.c: what the trace leaves out */
     struct km_pages_state *pages;   /* replay_pages.c */
@@ -91,7 +94,7 @@ struct km_replay {
     bool have_time;
     uint64_t start_ns;    /* time of the first replayed event */
     uint64_t now_ns;      /* time of the last event begun */
-    bool start_at_kpage_end; /* events before the snapshot's end mark are passed over */
+    enum km_mark_kind start_mark; /* events up to the first mark of this kind are passed over; NONE: none */
     bool started;
     bool boot;            /* started from the memory map; the first carvings may synchronise */
     bool boot_pagesets;   /* per-CPU lists are not live yet */
@@ -116,10 +119,9 @@ static inline void km_replay_skip(struct km_replay *r, enum km_skip_reason why)
 void km_replay_buddy_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model);
 void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model);
 
-/* start_snapshot.c, start_boot.c, start_counts.c: build guest, map and lists. */
-int km_start_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err);
+/* start_running.c, start_boot.c: build guest, map and lists. */
+int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err);
 int km_start_boot(struct km_replay *r, struct km_err *err);
-int km_start_counts(struct km_replay *r, const char *trace_path, struct km_err *err);
 
 /* boot_sync.c: called before a carving is modelled. */
 void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
@@ -148,6 +150,9 @@ void km_replay_check_event(struct km_replay *r);
 
 /* prescan.c: highest frame named in the trace; an error if it has no page events. */
 int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err);
+
+/* replay.c: pages compaction took without an event leave the model's buddy lists too. */
+void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index);
 
 /* replay.c: true once the stream has reached the moment the start state describes. */
 bool km_replay_past_start(struct km_replay *r, const struct km_event *ev);

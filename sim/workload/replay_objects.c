@@ -36,7 +36,7 @@ static bool before_start(struct km_replay *r, const struct km_event *ev)
 
     if (kind == KM_MARK_SLABINFO)
         km_objects_start_sample(r->objects, rest);
-    return kind == KM_MARK_KPAGE_END;
+    return kind == r->start_mark;
 }
 
 /* Boot: the slabs of before the trace lie in frames the model must have given away by now. */
@@ -59,7 +59,7 @@ static int scan(struct km_replay *r, struct km_err *err)
 {
     struct km_trace *trace = NULL;
     struct km_event ev;
-    bool done[KM_NR_ZONES] = {false}, started = !r->start_at_kpage_end;
+    bool done[KM_NR_ZONES] = {false}, started = r->start_mark == KM_MARK_NONE;
     uint64_t index = 0, limit = r->cfg->workload.limit_events, value;
     const char *rest;
     int rc = km_trace_open(&trace, r->cfg->workload.trace, err);

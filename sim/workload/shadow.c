@@ -504,7 +504,8 @@ static int follow(struct shadow *s, struct km_err *err)
             continue;
         bool was_busy = t->busy.cpu[ev.cpu];
 
-        km_pcp_busy_event(&t->busy, &ev);
+        km_pcp_busy_event(&t->busy, &ev, t->index);
+        km_replay_isolate(t, &t->guest.cpu[ev.cpu], &ev, t->index);
         shadow_event(s, &ev, t->index, was_busy);
         t->mode->event(t, &t->guest.cpu[ev.cpu], &ev);
     }
@@ -520,7 +521,8 @@ static int copy_start(struct km_replay *t, const struct km_replay *r, const char
     t->bundle = r->bundle;
     t->mode = &km_replay_buddy;
     t->boot = r->boot;
-    t->start_at_kpage_end = r->start_at_kpage_end;
+    t->busy.hidden = r->busy.hidden;
+    t->start_mark = r->start_mark;
     t->guest.window.memfd = -1;
     int rc = km_trace_open(&t->trace, trace_path, err);
 

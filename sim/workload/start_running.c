@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * start_snapshot.c - the start state of a capture that has kpageflags: which page frames are free is known.
+ * start_running.c - the start state of a capture that begins on a running system.
  *
- * The snapshot was read while tracing was on, so it is made consistent with the events between its two marks.
- * Free blocks are the largest aligned all-free blocks. Which list a block is on, the order of the lists, the
- * per-CPU lists and the pageblock types come from looking ahead (lookahead.h), then from PAGETYPE's counts,
- * then from the content of the pageblock. Without looking ahead the counts alone are used.
+ * With kpageflags the free page frames are known; the snapshot was read while tracing was on, so it is made
+ * consistent with the events between its two marks, and free blocks are the largest aligned all-free blocks.
+ * Without it the first BUDDYINFO sample gives the numbers, and start_guess.c the places.
+ * Which list a block is on, the order of the lists, the per-CPU lists and the pageblock types come from
+ * looking ahead (lookahead.h), then from PAGETYPE's counts, then from the content of the pageblock. Without
+ * looking ahead the counts alone are used.
  * References: start-state notes; kernel-behaviour A4, C1, H6.
  */
-#include "sim/workload/lookahead.h"
-#include "sim/workload/replay.h"
+#include "sim/workload/start_running.h"
 
 #include "models/base/bits.h"
 #include "models/os/buddy.h"
@@ -18,40 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* kpageflags bits (Documentation/admin-guide/mm/pagemap.rst) */
-enum {
-    KPF_LRU = 5,
-    KPF_SLAB = 7,
-    KPF_BUDDY = 10,
-    KPF_ANON = 12,
-    KPF_COMPOUND_HEAD = 15,
-    KPF_COMPOUND_TAIL = 16,
-    KPF_NOPAGE = 20,
-    KPF_RESERVED = 32,
-};
-
-struct snapshot {
-    struct km_replay *r;
-    const struct km_proc_state *state;
-    uint8_t *free;        /* [pfn] */
-    uint8_t *block_order; /* [head pfn] order + 1 */
-    km_pfn frames;
-    struct km_lookahead la;
-    bool look;
-    /* first samples behind the snapshot */
-    uint64_t quota[KM_NR_ZONES][KM_MT_NR][KM_NR_ORDERS];
-    bool have_quota;
-    uint64_t blocks[KM_NR_ZONES][KM_MT_NR];
-    struct km_mark_zoneinfo zoneinfo[KM_NR_ZONES];
-    bool have_zoneinfo[KM_NR_ZONES];
-};
-
-static bool flag(const struct snapshot *s, km_pfn pfn, unsigned bit)
+static bool flag(const struct km_running *s, km_pfn pfn, enum km_kpf bit)
 {
-    return pfn < s->state->nr_frames && (s->state->kpageflags[pfn] >> bit & 1);
+    return s->state && pfn < s->state->nr_frames && (s->state->kpageflags[pfn] >> bit & 1);
 }
 
-static int zone_by_name(const struct km_os *os, const char *name)
+int km_zone_by_name(const struct km_os *os, const char *name)
 {
     for (int z = 0; z < KM_NR_ZONES; z++)
         if (os->zone[z].name && !strcmp(os->zone[z].name, name))
@@ -60,7 +33,7 @@ static int zone_by_name(const struct km_os *os, const char *name)
 }
 
 /* Lowest run of frames the kernel never gives away, of `bytes`, from `from` on: the kernel image. */
-static km_pfn reserved_run_up(const struct snapshot *s, km_pfn from, km_pfn to, km_pfn pages)
+static km_pfn reserved_run_up(const struct km_running *s, km_pfn from, km_pfn to, km_pfn pages)
 {
     km_pfn run = 0;
 
@@ -73,7 +46,7 @@ static km_pfn reserved_run_up(const struct snapshot *s, km_pfn from, km_pfn to, 
 }
 
 /* Highest such run below `to`: mem_map is allocated top-down (A3). */
-static km_pfn reserved_run_down(const struct snapshot *s, km_pfn to, km_pfn pages)
+static km_pfn reserved_run_down(const struct km_running *s, km_pfn to, km_pfn pages)
 {
     km_pfn run = 0;
 
@@ -86,7 +59,7 @@ static km_pfn reserved_run_down(const struct snapshot *s, km_pfn to, km_pfn page
 }
 
 /* The last word on a frame that changed while the snapshot was being read. */
-static void correct(struct snapshot *s, const struct km_event *ev)
+static void correct(struct km_running *s, const struct km_event *ev)
 {
     bool freed = ev->type == KM_EV_PAGE_PCPU_DRAIN ||
                  (ev->type == KM_EV_PAGE_FREE && ev->page.order > 3 && ev->page.order != s->r->guest.facts.pageblock_order);
@@ -97,7 +70,7 @@ static void correct(struct snapshot *s, const struct km_event *ev)
         s->free[p] = freed;
 }
 
-static km_pfn zone_border(const struct km_machine_facts *f, km_pfn pfn)
+km_pfn km_zone_border(const struct km_machine_facts *f, km_pfn pfn)
 {
     if (pfn < 4096)
         return 4096 < f->max_low_pfn ? 4096 : f->max_low_pfn;
@@ -105,14 +78,14 @@ static km_pfn zone_border(const struct km_machine_facts *f, km_pfn pfn)
 }
 
 /* Largest aligned all-free blocks, inside their zones. */
-static void find_blocks(struct snapshot *s)
+static void find_blocks(struct km_running *s)
 {
     for (km_pfn p = 1; p < s->frames;) {
         if (!s->free[p]) {
             p++;
             continue;
         }
-        km_pfn end = zone_border(&s->r->guest.facts, p), run = 1;
+        km_pfn end = km_zone_border(&s->r->guest.facts, p), run = 1;
         unsigned order = 0;
 
         while (order < KM_NR_ORDERS - 1 && !(p & (1u << order)) && p + (2u << order) <= end) {
@@ -127,19 +100,20 @@ static void find_blocks(struct snapshot *s)
     }
 }
 
-static void note_mark(struct snapshot *s, const struct km_os *os, const struct km_event *ev)
+void km_running_note_mark(struct km_running *s, const struct km_os *os, const struct km_event *ev)
 {
     uint64_t value;
     const char *rest;
     struct km_mark_pagetype pt;
     struct km_mark_zoneinfo zi;
+    struct km_mark_buddyinfo bi;
+    int z;
 
     switch (km_mark_kind(ev->text.text, &value, &rest)) {
     case KM_MARK_PAGETYPE:
         if (!km_mark_pagetype(rest, &pt))
             return;
-        int z = zone_by_name(os, pt.zone);
-
+        z = km_zone_by_name(os, pt.zone);
         if (z < 0)
             return;
         if (pt.line == KM_PAGETYPE_FREE && pt.migratetype < KM_MT_NR) {
@@ -149,8 +123,14 @@ static void note_mark(struct snapshot *s, const struct km_os *os, const struct k
             memcpy(s->blocks[z], pt.blocks, sizeof(s->blocks[z]));
         }
         return;
+    case KM_MARK_BUDDYINFO:
+        if (km_mark_buddyinfo(rest, &bi) && (z = km_zone_by_name(os, bi.zone)) >= 0 && !s->have_counts[z]) {
+            memcpy(s->counts[z], bi.nr_free, sizeof(bi.nr_free));
+            s->have_counts[z] = true;
+        }
+        return;
     case KM_MARK_ZONEINFO:
-        if (km_mark_zoneinfo(rest, &zi) && (z = zone_by_name(os, zi.zone)) >= 0 && !s->have_zoneinfo[z]) {
+        if (km_mark_zoneinfo(rest, &zi) && (z = km_zone_by_name(os, zi.zone)) >= 0 && !s->have_zoneinfo[z]) {
             s->zoneinfo[z] = zi;
             s->have_zoneinfo[z] = true;
         }
@@ -161,13 +141,14 @@ static void note_mark(struct snapshot *s, const struct km_os *os, const struct k
 }
 
 /* Reads to the end mark of the snapshot, correcting it on the way. */
-static int read_to_snapshot(struct snapshot *s, struct km_trace *trace, struct km_err *err)
+static int read_to_snapshot(struct km_running *s, struct km_trace *trace, struct km_err *err)
 {
     struct km_event ev;
     bool inside = false;
     int rc;
 
     while ((rc = km_trace_next(trace, &ev, err)) > 0) {
+        s->index++;
         if (ev.type == KM_EV_MARK) {
             uint64_t value;
             const char *rest;
@@ -187,32 +168,35 @@ static int read_to_snapshot(struct snapshot *s, struct km_trace *trace, struct k
 }
 
 /* The rest of the trace: all of it when looking ahead, else the first sample with its PAGETYPE lines. */
-static int read_ahead(struct snapshot *s, struct km_trace *trace, struct km_guest *oracle, struct km_err *err)
+static int read_ahead(struct km_running *s, struct km_trace *trace, struct km_guest *oracle, struct km_err *err)
 {
     struct km_event ev;
-    bool sampled = false;
+    bool sampled = !s->state; /* without a snapshot the first sample has been read already */
     int rc;
 
+    if (sampled && !s->look)
+        return KM_OK;
     while ((rc = km_trace_next(trace, &ev, err)) > 0) {
         uint64_t value;
         const char *rest;
 
+        s->index++;
         if (ev.type == KM_EV_MARK) {
             if (!sampled)
-                note_mark(s, &oracle->os, &ev);
+                km_running_note_mark(s, &oracle->os, &ev);
             if (s->have_quota && km_mark_kind(ev.text.text, &value, &rest) == KM_MARK_SAMPLE_END)
                 sampled = true;
             if (sampled && !s->look)
                 return KM_OK;
         } else if (s->look) {
-            km_lookahead_event(&s->la, oracle, &ev);
+            km_lookahead_event(&s->la, oracle, &ev, s->index);
         }
     }
     /* A trace cut short is replayed up to the cut; the main pass reports it. */
     return rc == KM_E_NOMEM ? rc : KM_OK;
 }
 
-static void file_literally(struct snapshot *s, struct km_guest *g)
+static void file_literally(struct km_running *s, struct km_guest *g)
 {
     for (km_pfn p = 0; p < s->frames; p++) {
         enum km_zone_id z;
@@ -223,7 +207,7 @@ static void file_literally(struct snapshot *s, struct km_guest *g)
 }
 
 /* Majority of what a pageblock holds: LRU pages make it MOVABLE. */
-static enum km_migratetype type_by_content(const struct snapshot *s, km_pfn start, km_pfn pages)
+static enum km_migratetype type_by_content(const struct km_running *s, km_pfn start, km_pfn pages)
 {
     unsigned lru = 0, kernel = 0;
 
@@ -239,7 +223,7 @@ static enum km_migratetype type_by_content(const struct snapshot *s, km_pfn star
 }
 
 /* Evidence in falling order of strength; see the file head. */
-static enum km_migratetype guess_pageblock(const struct snapshot *s, km_pfn start, unsigned order)
+static enum km_migratetype guess_pageblock(const struct km_running *s, km_pfn start, unsigned order)
 {
     km_pfn block = start >> order;
 
@@ -251,10 +235,10 @@ static enum km_migratetype guess_pageblock(const struct snapshot *s, km_pfn star
         return (enum km_migratetype)s->la.pageblock_hint[block];
     if (flag(s, start, KPF_NOPAGE))
         return KM_MT_UNMOVABLE; /* a block whose first frame is a hole (A4.1) */
-    return type_by_content(s, start, 1u << order);
+    return s->state ? type_by_content(s, start, 1u << order) : KM_MT_MOVABLE;
 }
 
-static void set_pageblocks(struct snapshot *s, struct km_guest *g)
+static void set_pageblocks(struct km_running *s, struct km_guest *g)
 {
     unsigned order = g->os.p.pageblock_order;
 
@@ -285,7 +269,7 @@ static int by_place(const void *a, const void *b)
 }
 
 /* Types of blocks nobody touched: their pageblock's, as long as PAGETYPE's counts allow it. */
-static void settle_types(struct snapshot *s, struct km_guest *g, enum km_zone_id z, struct listed *list, size_t nr)
+static void settle_types(struct km_running *s, struct km_guest *g, enum km_zone_id z, struct listed *list, size_t nr)
 {
     uint64_t left[KM_MT_NR][KM_NR_ORDERS];
 
@@ -312,7 +296,7 @@ static void settle_types(struct snapshot *s, struct km_guest *g, enum km_zone_id
         }
 }
 
-static int file_zone(struct snapshot *s, struct km_guest *g, enum km_zone_id z)
+static int file_zone(struct km_running *s, struct km_guest *g, enum km_zone_id z)
 {
     const struct km_zone *zone = &g->os.zone[z];
     size_t nr = 0;
@@ -343,7 +327,7 @@ static int file_zone(struct snapshot *s, struct km_guest *g, enum km_zone_id z)
     return KM_OK;
 }
 
-static void place_entry(struct snapshot *s, struct km_guest *g, const struct km_pcp_entry *e)
+static void place_entry(struct km_running *s, struct km_guest *g, const struct km_pcp_entry *e)
 {
     enum km_zone_id z = km_pfn_zone(&g->os, e->pfn);
 
@@ -353,12 +337,18 @@ static void place_entry(struct snapshot *s, struct km_guest *g, const struct km_
     km_page_map_clear(&s->r->map, e->pfn, e->order);
 }
 
+/* Does the snapshot say what this page is used for? */
+static bool has_owner(const struct km_running *s, km_pfn pfn)
+{
+    return s->state && pfn < s->state->nr_frames &&
+           (s->state->kpageflags[pfn] || (s->state->kpagecount && s->state->kpagecount[pfn]));
+}
+
 /* Is the whole block allocated, without any flag, and never touched by the trace? */
-static bool unseen_block(const struct snapshot *s, km_pfn pfn, unsigned order)
+static bool unseen_block(const struct km_running *s, km_pfn pfn, unsigned order)
 {
     for (km_pfn p = pfn; p < pfn + (1u << order); p++)
-        if (p >= s->frames || p >= s->state->nr_frames || s->free[p] || s->state->kpageflags[p] || s->la.touched[p] ||
-            (s->state->kpagecount && s->state->kpagecount[p]))
+        if (p >= s->frames || s->free[p] || s->la.touched[p] || s->kernel[p] || has_owner(s, p))
             return false;
     return true;
 }
@@ -378,7 +368,7 @@ static void remember_guess(struct km_replay *r, struct km_guessed_page page)
 }
 
 /* Fills one per-CPU list with blocks nothing in the trace touches; returns the pages placed. */
-static uint32_t place_unseen(struct snapshot *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, unsigned order,
+static uint32_t place_unseen(struct km_running *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, unsigned order,
                              enum km_migratetype mt, uint32_t pages)
 {
     const struct km_zone *zone = &g->os.zone[z];
@@ -397,7 +387,7 @@ static uint32_t place_unseen(struct snapshot *s, struct km_guest *g, enum km_zon
 }
 
 /* ZONEINFO says how many pages the lists hold; those never seen again lie on lists that never run empty. */
-static void place_missing(struct snapshot *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, uint32_t missing)
+static void place_missing(struct km_running *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, uint32_t missing)
 {
     static const enum km_migratetype order_of_types[] = {KM_MT_MOVABLE, KM_MT_UNMOVABLE, KM_MT_RECLAIMABLE};
 
@@ -418,7 +408,7 @@ static uint32_t pages_of(const struct km_pcp_entries *list, const struct km_os *
 }
 
 /* Heads in order, what was never seen, then the tails (drained first: last). */
-static void fill_pcp(struct snapshot *s, struct km_guest *g)
+static void fill_pcp(struct km_running *s, struct km_guest *g)
 {
     for (size_t i = 0; i < s->la.front.nr; i++)
         place_entry(s, g, &s->la.front.entry[i]);
@@ -434,7 +424,7 @@ static void fill_pcp(struct snapshot *s, struct km_guest *g)
         place_entry(s, g, &s->la.back.entry[i]);
 }
 
-static void set_limits(struct snapshot *s, struct km_guest *g)
+static void set_limits(struct km_running *s, struct km_guest *g)
 {
     struct km_cpu *cpu = &g->cpu[0];
 
@@ -462,18 +452,18 @@ static void set_limits(struct snapshot *s, struct km_guest *g)
 }
 
 /* lowmem_reserve as the machine reports it: it was computed from an earlier managed count (B4). */
-static void set_protection(struct snapshot *s, struct km_guest *g)
+static void set_protection(struct km_running *s, struct km_guest *g)
 {
-    for (unsigned i = 0; i < s->state->nr_zones; i++) {
+    for (unsigned i = 0; s->state && i < s->state->nr_zones; i++) {
         const struct km_zone_facts *f = &s->state->zone[i];
-        int z = zone_by_name(&g->os, f->zone);
+        int z = km_zone_by_name(&g->os, f->zone);
 
         for (unsigned j = 0; z >= 0 && j < f->nr_protection && j < KM_NR_ZONES; j++)
             km_st32(&g->cpu[0], g->os.zone[z].va + KM_ZONE_LOWMEM_RESERVE + j * 4, (uint32_t)f->protection[j]);
     }
 }
 
-static void set_occupancy(struct snapshot *s, struct km_guest *g)
+static void set_occupancy(struct km_running *s, struct km_guest *g)
 {
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
         for (km_pfn p = g->os.zone[z].start_pfn; p < g->os.zone[z].end_pfn; p++) {
@@ -489,7 +479,7 @@ static void set_occupancy(struct snapshot *s, struct km_guest *g)
         }
 }
 
-static int build(struct snapshot *s, km_paddr static_pa, km_paddr mem_map_pa, struct km_err *err)
+static int build(struct km_running *s, km_paddr static_pa, km_paddr mem_map_pa, struct km_err *err)
 {
     struct km_guest *g = &s->r->guest;
 
@@ -507,47 +497,65 @@ static int build(struct snapshot *s, km_paddr static_pa, km_paddr mem_map_pa, st
     return KM_OK;
 }
 
-static int prepare(struct snapshot *s, struct km_err *err)
+static int prepare(struct km_running *s, struct km_err *err)
 {
     s->frames = s->r->guest.facts.max_pfn;
     s->look = s->r->cfg->replay.lookahead;
     s->free = calloc(s->frames, 1);
+    s->kernel = calloc(s->frames, 1);
     s->block_order = calloc(s->frames, 1);
-    if (!s->free || !s->block_order)
+    if (!s->free || !s->kernel || !s->block_order)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for %u page frames", s->frames);
     for (km_pfn p = 0; p < s->frames; p++)
         s->free[p] = flag(s, p, KPF_BUDDY);
     return km_lookahead_init(&s->la, s->frames, s->r->guest.facts.pageblock_order, err);
 }
 
-static int run_ahead(struct snapshot *s, const char *trace_path, km_paddr *static_pa, km_paddr *mem_map_pa,
-                     struct km_err *err)
+uint64_t km_mem_map_pages(const struct km_replay *r)
+{
+    uint64_t entries = km_align_up(r->guest.facts.max_pfn, 1u << (KM_NR_ORDERS - 1));
+
+    return km_align_up(entries * r->cfg->os.struct_page_bytes, KM_PAGE_BYTES) >> KM_PAGE_SHIFT;
+}
+
+static int find_in_snapshot(struct km_running *s, struct km_trace *trace, km_paddr *static_pa, km_paddr *mem_map_pa,
+                            struct km_err *err)
 {
     const struct km_machine_facts *f = &s->r->guest.facts;
-    struct km_trace *trace = NULL;
-    struct km_guest oracle;
-    km_pfn mem_map_pages =
-        (km_pfn)(km_align_up(f->max_pfn, 1u << (KM_NR_ORDERS - 1)) * s->r->cfg->os.struct_page_bytes >> KM_PAGE_SHIFT);
-    int rc = km_trace_open(&trace, trace_path, err);
+    int rc = read_to_snapshot(s, trace, err);
 
     if (rc < 0)
         return rc;
-    rc = read_to_snapshot(s, trace, err);
-    if (rc < 0)
-        goto close;
     find_blocks(s);
-    memcpy(s->la.block_order, s->block_order, s->frames);
     km_pfn image = reserved_run_up(s, 4096, f->max_low_pfn, KM_GUEST_IMAGE_BYTES >> KM_PAGE_SHIFT);
-    km_pfn map = reserved_run_down(s, f->max_low_pfn, mem_map_pages);
+    km_pfn map = reserved_run_down(s, f->max_low_pfn, (km_pfn)km_mem_map_pages(s->r));
 
-    if (image == KM_PFN_NONE || map == KM_PFN_NONE) {
-        rc = km_fail(err, KM_E_INPUT, s->state->dir, 0, 0,
-                     "kpageflags shows no reserved frames for the kernel image or mem_map: not this machine's");
-        goto close;
-    }
+    if (image == KM_PFN_NONE || map == KM_PFN_NONE)
+        return km_fail(err, KM_E_INPUT, s->state->dir, 0, 0,
+                       "kpageflags shows no reserved frames for the kernel image or mem_map: not this machine's");
     *static_pa = (km_paddr)image << KM_PAGE_SHIFT;
     *mem_map_pa = (km_paddr)map << KM_PAGE_SHIFT;
-    rc = km_guest_open(&oracle, f, err);
+    return KM_OK;
+}
+
+/* Blocks first, then one pass over the rest of the trace beside an oracle. */
+static int run_ahead(struct km_running *s, const char *trace_path, km_paddr *static_pa, km_paddr *mem_map_pa,
+                     struct km_err *err)
+{
+    struct km_trace *trace = NULL;
+    struct km_guest oracle;
+    int rc = s->state ? KM_OK : km_guess_blocks(s, trace_path, static_pa, mem_map_pa, err);
+
+    if (rc == KM_OK)
+        rc = km_trace_open(&trace, trace_path, err);
+    s->index = 0;
+    s->la.busy.hidden = s->r->busy.hidden;
+    if (rc == KM_OK)
+        rc = s->state ? find_in_snapshot(s, trace, static_pa, mem_map_pa, err) : km_read_to_first_sample(s, trace);
+    if (rc < 0)
+        goto close;
+    memcpy(s->la.block_order, s->block_order, s->frames);
+    rc = km_guest_open(&oracle, &s->r->guest.facts, err);
     if (rc < 0)
         goto close;
     km_guest_build(&oracle, s->r->cfg, *static_pa, *mem_map_pa);
@@ -559,29 +567,39 @@ close:
     return rc;
 }
 
-int km_start_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err)
+static void describe(struct km_running *s)
 {
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct km_replay *r = s->r;
+
+    r->start_mark = s->state ? KM_MARK_KPAGE_END : s->sampled ? KM_MARK_SAMPLE_CORE : KM_MARK_NONE;
+    r->sum.start_inferred = s->look || !s->state;
+    snprintf(r->sum.start_state, sizeof(r->sum.start_state), "%s%s",
+             s->state                 ? "kpageflags"
+             : s->have_counts[KM_ZONE_NORMAL] ? "buddyinfo counts, places guessed"
+                                              : "unknown: what the trace does not use is free",
+             s->look ? ", lists and types inferred by looking ahead" : ", no look-ahead");
+}
+
+int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err)
+{
+    struct km_running *s = calloc(1, sizeof(*s));
     km_paddr static_pa, mem_map_pa;
 
     if (!s)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     s->r = r;
-    s->state = &r->bundle->start;
+    s->state = r->bundle && r->bundle->start.kpageflags ? &r->bundle->start : NULL;
     int rc = prepare(s, err);
 
     if (rc == KM_OK)
         rc = run_ahead(s, trace_path, &static_pa, &mem_map_pa, err);
     if (rc == KM_OK)
         rc = build(s, static_pa, mem_map_pa, err);
-    if (rc == KM_OK) {
-        r->start_at_kpage_end = true;
-        r->sum.start_inferred = s->look;
-        snprintf(r->sum.start_state, sizeof(r->sum.start_state), "kpageflags%s",
-                 s->look ? ", lists and types inferred by looking ahead" : " and counts, no look-ahead");
-    }
+    if (rc == KM_OK)
+        describe(s);
     km_lookahead_release(&s->la);
     free(s->free);
+    free(s->kernel);
     free(s->block_order);
     free(s);
     return rc;

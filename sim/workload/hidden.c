@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * hidden.c - see hidden.h.
+ *
+ * Per page frame the last state the trace shows: on a per-CPU list since event n, on the buddy lists since event
+ * n, or anything else. Isolation is dated to the end of the latest compaction run that lies between.
+ */
+#include "sim/workload/hidden.h"
+
+#include "sim/trace/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KPF_BUDDY_BIT 10
+
+enum where { ELSEWHERE, ON_PCP, IN_BUDDY };
+
+struct frame {
+    uint64_t since : 62;
+    uint64_t where : 2;
+};
+
+struct scan {
+    struct km_hidden *out;
+    struct frame *frame;
+    km_pfn frames;
+    const struct km_proc_state *start;
+    unsigned running;
+    uint64_t last_end; /* of a compaction run; the present event while one is running */
+    bool ok;
+};
+
+static void append(struct scan *s, struct km_hidden_list *list, uint64_t index, km_pfn pfn)
+{
+    if (list->nr == list->room) {
+        size_t room = list->room ? 2 * list->room : 256;
+        struct km_hidden_item *grown = realloc(list->item, room * sizeof(*grown));
+
+        if (!grown) {
+            s->ok = false;
+            return;
+        }
+        list->item = grown;
+        list->room = room;
+    }
+    list->item[list->nr++] = (struct km_hidden_item){index, pfn};
+}
+
+static void set(struct scan *s, km_pfn pfn, unsigned order, enum where where, uint64_t index)
+{
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++) {
+        s->frame[p].since = index;
+        s->frame[p].where = where;
+    }
+}
+
+static void note_compaction(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    if (ev->type == KM_EV_COMPACTION_BEGIN)
+        s->running++;
+    else if (s->running)
+        s->running--;
+    s->last_end = index;
+}
+
+static void note_snapshot(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    uint64_t value;
+    const char *rest;
+
+    if (!s->start || !s->start->kpageflags || km_mark_kind(ev->text.text, &value, &rest) != KM_MARK_KPAGE_END)
+        return;
+    for (km_pfn p = 0; p < s->frames && p < s->start->nr_frames; p++)
+        if (s->frame[p].since == 0 && (s->start->kpageflags[p] >> KPF_BUDDY_BIT & 1))
+            set(s, p, 0, IN_BUDDY, index);
+    s->start = NULL; /* the mark at the end of the capture is not it */
+}
+
+static void note_free(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    uint64_t end = s->running ? index : s->last_end;
+
+    for (km_pfn p = ev->page.pfn; p < ev->page.pfn + (1u << ev->page.order); p++)
+        if (s->frame[p].where == IN_BUDDY && s->frame[p].since < end)
+            append(s, &s->out->isolated, end, p);
+    set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
+    s->frame[ev->page.pfn].where = ON_PCP; /* or on the buddy lists, if the order is not covered: see note_carve */
+}
+
+static void note_carve(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    for (km_pfn p = ev->page.pfn; p < ev->page.pfn + (1u << ev->page.order); p++)
+        if (s->frame[p].where == ON_PCP)
+            append(s, &s->out->missed, s->frame[p].since, p);
+    set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
+}
+
+static void scan_event(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    if (ev->type == KM_EV_MARK)
+        note_snapshot(s, ev, index);
+    if (ev->type == KM_EV_COMPACTION_BEGIN || ev->type == KM_EV_COMPACTION_END)
+        note_compaction(s, ev, index);
+    if (ev->type < KM_EV_PAGE_ALLOC || ev->type > KM_EV_PAGE_PCPU_DRAIN || ev->page.order >= KM_NR_ORDERS ||
+        ev->page.pfn >= s->frames || ev->page.pfn + (1u << ev->page.order) > s->frames)
+        return;
+    switch (ev->type) {
+    case KM_EV_PAGE_FREE:
+        note_free(s, ev, index);
+        break;
+    case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        note_carve(s, ev, index);
+        break;
+    case KM_EV_PAGE_PCPU_DRAIN:
+        set(s, ev->page.pfn, ev->page.order, IN_BUDDY, index);
+        break;
+    case KM_EV_PAGE_ALLOC:
+        set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
+        break;
+    default:
+        break;
+    }
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const struct km_hidden_item *x = a, *y = b;
+
+    if (x->index != y->index)
+        return x->index < y->index ? -1 : 1;
+    return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,
+                   struct km_err *err)
+{
+    struct scan s = {.out = out, .frames = nr_frames, .start = bundle ? &bundle->start : NULL, .ok = true};
+    struct km_trace *trace = NULL;
+    struct km_event ev;
+    uint64_t index = 0;
+    int rc = km_trace_open(&trace, trace_path, err);
+
+    memset(out, 0, sizeof(*out));
+    s.frame = calloc(nr_frames, sizeof(*s.frame));
+    s.ok = s.frame != NULL;
+    while (s.ok && rc >= 0 && km_trace_next(trace, &ev, NULL) > 0)
+        scan_event(&s, &ev, ++index);
+    km_trace_close(trace);
+    free(s.frame);
+    if (!s.ok)
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory following freed pages");
+    if (out->missed.nr)
+        qsort(out->missed.item, out->missed.nr, sizeof(*out->missed.item), by_index);
+    if (out->isolated.nr)
+        qsort(out->isolated.item, out->isolated.nr, sizeof(*out->isolated.item), by_index);
+    return rc;
+}
+
+void km_hidden_release(struct km_hidden *h)
+{
+    free(h->missed.item);
+    free(h->isolated.item);
+    memset(h, 0, sizeof(*h));
+}
