@@ -20,6 +20,7 @@
 #define KM_PTE_A 0x020u   /* accessed           */
 #define KM_PTE_D 0x040u   /* dirty (leaf only)  */
 #define KM_PTE_PS 0x080u  /* large page (directory entries) */
+#define KM_PTE_PAT 0x080u /* third bit of the memory type index (4 KiB entries) */
 #define KM_PTE_G 0x100u   /* global             */
 
 #define KM_PTE_FRAME_MASK 0x0000000ffffff000ull /* 36 physical address bits */

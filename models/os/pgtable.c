@@ -82,7 +82,7 @@ static km_vaddr directory_entry(struct km_pgtable *pt, struct km_cpu *cpu, km_va
     return entry_va(pt, directory, directory_index(pt, va));
 }
 
-static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn)
+static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn, uint32_t attr)
 {
     km_vaddr at = directory_entry(pt, cpu, va);
 
@@ -99,7 +99,7 @@ static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km
         write_entry(pt, cpu, at, ((uint64_t)table << KM_PAGE_SHIFT) | KM_PTE_TABLE);
     }
     write_entry(pt, cpu, entry_va(pt, table, page_index(pt, va)),
-                ((uint64_t)pfn << KM_PAGE_SHIFT) | KM_PTE_KERNEL);
+                ((uint64_t)pfn << KM_PAGE_SHIFT) | KM_PTE_KERNEL | attr);
     return true;
 }
 
@@ -134,7 +134,7 @@ bool km_pgtable_build(struct km_pgtable *pt, struct km_cpu *cpu, bool pae, km_va
                 return false;
             pa += large;
         } else {
-            if (!map_small(pt, cpu, va, (km_pfn)(pa >> KM_PAGE_SHIFT)))
+            if (!map_small(pt, cpu, va, (km_pfn)(pa >> KM_PAGE_SHIFT), 0))
                 return false;
             pa += KM_PAGE_BYTES;
         }
@@ -149,7 +149,12 @@ km_paddr km_pgtable_cr3(const struct km_pgtable *pt)
 
 bool km_pgtable_map(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn)
 {
-    return map_small(pt, cpu, va & ~(KM_PAGE_BYTES - 1), pfn);
+    return map_small(pt, cpu, va & ~(KM_PAGE_BYTES - 1), pfn, 0);
+}
+
+bool km_pgtable_map_attr(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn, uint32_t attr)
+{
+    return map_small(pt, cpu, va & ~(KM_PAGE_BYTES - 1), pfn, attr);
 }
 
 bool km_pgtable_unmap(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va)
@@ -176,6 +181,23 @@ static uint64_t peek_entry(const struct km_pgtable *pt, const uint8_t *window, k
     uint64_t low = km_peek32(window, at);
 
     return pt->pae ? low | (uint64_t)km_peek32(window, at + 4) << 32 : low;
+}
+
+uint64_t km_pgtable_peek_entry(const struct km_pgtable *pt, const uint8_t *window, km_vaddr va)
+{
+    km_pfn table = pt->root;
+    uint64_t entry;
+
+    if (pt->pae) {
+        entry = peek_entry(pt, window, entry_va(pt, table, va >> 30));
+        if (!(entry & KM_PTE_P))
+            return 0;
+        table = frame_of(entry);
+    }
+    entry = peek_entry(pt, window, entry_va(pt, table, directory_index(pt, va)));
+    if (!(entry & KM_PTE_P) || (entry & KM_PTE_PS))
+        return 0;
+    return peek_entry(pt, window, entry_va(pt, frame_of(entry), page_index(pt, va)));
 }
 
 km_pfn km_pgtable_peek(const struct km_pgtable *pt, const uint8_t *window, km_vaddr va)
