@@ -28,9 +28,9 @@ void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev, uint
 
     while (h && busy->next < h->missed.nr && h->missed.item[busy->next].index < index)
         busy->next++;
-    busy->missed = h && busy->next < h->missed.nr && h->missed.item[busy->next].index == index;
     if (ev->cpu >= KM_MAX_CPUS)
         return;
+    busy->missed[ev->cpu] = h && busy->next < h->missed.nr && h->missed.item[busy->next].index == index;
     if (ev->type == KM_EV_PAGES_BULK) /* one page, or accounted pages: the ordinary path */
         busy->cpu[ev->cpu] = ev->probe.a > 1 && !(ev->probe.gfp & KM_GFP_ACCOUNT);
     else if (ev->type == KM_EV_PAGES_BULK_RET)
@@ -39,7 +39,7 @@ void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev, uint
 
 bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev)
 {
-    return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu] && !busy->missed;
+    return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu] && !busy->missed[ev->cpu];
 }
 
 bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,

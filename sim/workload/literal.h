@@ -24,7 +24,7 @@ enum km_literal_result {
 struct km_pcp_busy {
     const struct km_hidden *hidden; /* may be NULL */
     size_t next;
-    bool missed;          /* the present event is one of them */
+    bool missed[KM_MAX_CPUS]; /* the event this CPU is at is one of them */
     bool cpu[KM_MAX_CPUS]; /* inside the bulk allocator */
 };
 

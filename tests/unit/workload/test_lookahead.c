@@ -37,7 +37,7 @@ static void see(struct scene *s, enum km_event_type type, unsigned cpu, km_pfn p
 {
     struct km_event ev = page_event(type, cpu, pfn, order, mt);
 
-    km_lookahead_event(&s->la, &s->rig->r.guest, &ev);
+    km_lookahead_event(&s->la, &s->rig->r.guest, &ev, ++s->rig->r.index);
 }
 
 static void carve(struct scene *s, km_pfn pfn, unsigned order, int mt)
@@ -55,7 +55,7 @@ static void steal(struct scene *s, km_pfn pfn, unsigned order, int from, int to)
                                       .alloc_migratetype = (int8_t)to,
                                       .fallback_migratetype = (int8_t)from}};
 
-    km_lookahead_event(&s->la, &s->rig->r.guest, &ev);
+    km_lookahead_event(&s->la, &s->rig->r.guest, &ev, ++s->rig->r.index);
 }
 
 /* start: [A order 2] [B order 0] [C order 2, never touched]; carved: B for type 2, then a page of A for type 1 */
@@ -162,6 +162,23 @@ static void pages_of_the_start_lists_show_at_both_ends(void **state)
     scene_free(s);
 }
 
+/* A page freed to a per-CPU list and allocated from it again shows its pageblock's type; a page that was never freed
+ * since the start only hints at it. */
+static void reused_pages_show_the_type_of_their_pageblock(void **state)
+{
+    struct scene *s = scene_new();
+    km_pfn p = RIG_BLOCK(6), q = RIG_BLOCK(7);
+
+    (void)state;
+    see(s, KM_EV_PAGE_FREE, 0, p, 0, -1);
+    see(s, KM_EV_PAGE_ALLOC, 0, p, 0, KM_MT_RECLAIMABLE);
+    see(s, KM_EV_PAGE_ALLOC, 0, q, 0, KM_MT_UNMOVABLE);
+    assert_int_equal(s->la.pageblock_type[p >> 9], KM_MT_RECLAIMABLE);
+    assert_int_equal(s->la.pageblock_type[q >> 9], KM_TYPE_UNKNOWN);
+    assert_int_equal(s->la.pageblock_hint[q >> 9], KM_MT_UNMOVABLE);
+    scene_free(s);
+}
+
 /* A refill finds its list empty; a drain of a page freed since the start means the old ones are gone. */
 static void emptied_lists_are_noted(void **state)
 {
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_steal_shows_the_types_of_its_pageblock),
         cmocka_unit_test(pageblock_types_come_from_drains),
         cmocka_unit_test(pages_of_the_start_lists_show_at_both_ends),
+        cmocka_unit_test(reused_pages_show_the_type_of_their_pageblock),
         cmocka_unit_test(emptied_lists_are_noted),
         cmocka_unit_test(nonsense_is_counted_and_survived),
     };
