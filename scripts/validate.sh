@@ -81,6 +81,7 @@ for capture in "${captures[@]}"; do
     # A shipped copy and its original have the same name and the same trace.
     [ -z "${seen[$name]:-}" ] || continue
     seen[$name]=1
+    mkdir -p "$out/$name" # also when every run fails: the table says so
     for run in "${runs[@]}"; do
         say "$name, $run"
         # shellcheck disable=SC2046

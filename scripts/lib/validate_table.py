@@ -16,7 +16,8 @@ RUNS = ["oracle", "buddy", "pages", "pages-blind", "objects"]
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 FIELDS = ["capture", "run", "zone", "skill", "samples", "samples_exact", "agreement", "agree", "events",
           "silent_pages_inferred", "early_allocations_inferred", "start_state", "slab_samples", "slab_caches",
-          "slabs_median_rel_error", "objects_median_rel_error", "slab_pages_traced", "slab_pages_model",
+          "slabs_total_rel_error", "slabs_median_rel_error", "objects_median_rel_error", "slab_pages_traced",
+          "slab_pages_model",
           "first_divergence_ns", "first_divergence_event", "first_divergence"]
 
 
@@ -61,7 +62,7 @@ def rows(data):
             }
             if truth["objects"]["samples"]:
                 common.update({"slab_samples": truth["objects"]["samples"], "slab_caches": truth["objects"]["caches"]})
-                for key in FIELDS[14:18]:
+                for key in FIELDS[FIELDS.index("slabs_total_rel_error"):FIELDS.index("first_divergence_ns")]:
                     common[key] = truth["objects"][key]
             zones = truth["zones"] or {"": {"skill": None, "samples": 0, "samples_exact": 0}}
             for zone, z in zones.items():
@@ -134,14 +135,14 @@ def markdown(data):
             line += ["failed"] * 3
         o = objects["truth"]["objects"] if objects else None
         if o and o["samples"]:
-            line += [str(o["samples"]), f"{100 * o['slabs_median_rel_error']:.1f} %",
-                     f"{100 * o['objects_median_rel_error']:.1f} %",
+            line += [str(o["samples"]), f"{100 * o['slabs_total_rel_error']:.2f} %",
+                     f"{100 * o['slabs_median_rel_error']:.2f} % / {100 * o['objects_median_rel_error']:.2f} %",
                      f"{o['slab_pages_model']} / {o['slab_pages_traced']}"]
         else:
             line += ["–"] * 3 + [f"{o['slab_pages_model']} / {o['slab_pages_traced']}" if o else "failed"]
         lines.append(line)
     text += table(["capture", "start state", "silent pages", "early allocations", "SLABINFO lines",
-                   "median error, slabs", "median error, objects", "slab pages model / traced"], lines)
+                   "error of slabs", "median error, slabs / objects", "slab pages model / traced"], lines)
     return "\n".join(text) + "\n"
 
 

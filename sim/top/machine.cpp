@@ -4,10 +4,10 @@
  * SystemC owns time and the order of threads. A key (cycle, phase) of the core is the SystemC time
  * floor(cycle in ps) + phase ps, so that SystemC's own queue keeps the core's order without ties (a
  * core cycle is at least 50 ps, KM_PHASES are 48).
- * sc_main: programs start with their own main() and call sc_start() when a machine runs; the
- * library's main() and sc_elab_and_sim() are not used. The library still refers to sc_main, so a
- * weak one is here. The threads run C code that may wait() in a callback: they are never killed or
- * reset (that would unwind C frames); a failed run leaves them suspended.
+ * sc_main: kmemsim's own stands in sim/main.cpp. Tests and benchmarks have a main() of their own
+ * and call sc_start() from there; the library still refers to sc_main, so a weak one is here.
+ * The threads run C code that may wait() in a callback: they are never killed or reset (that would
+ * unwind C frames); a failed run leaves them suspended.
  */
 #include "sim/top/machine.h"
 
