@@ -13,9 +13,12 @@ import re
 import sys
 
 RUNS = ["oracle", "buddy", "pages", "pages-blind", "objects"]
+INFERRED = ["silent_pages_inferred", "early_allocations_inferred", "missed_frees_inferred",
+            "isolated_pages_inferred"]
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 FIELDS = ["capture", "run", "zone", "skill", "samples", "samples_exact", "agreement", "agree", "events",
-          "silent_pages_inferred", "early_allocations_inferred", "start_state", "slab_samples", "slab_caches",
+          "silent_pages_inferred", "early_allocations_inferred", "missed_frees_inferred",
+          "isolated_pages_inferred", "start_state", "slab_samples", "slab_caches",
           "slabs_total_rel_error", "slabs_median_rel_error", "objects_median_rel_error", "slab_pages_traced",
           "slab_pages_model",
           "first_divergence_ns", "first_divergence_event", "first_divergence"]
@@ -53,8 +56,7 @@ def rows(data):
             event = re.match(r"event (\d+)", truth["first_divergence"])
             common = {
                 "capture": capture, "run": run, "agreement": share, "agree": agree, "events": events,
-                "silent_pages_inferred": truth["silent_pages_inferred"],
-                "early_allocations_inferred": truth["early_allocations_inferred"],
+                **{key: truth[key] for key in INFERRED},
                 "start_state": truth["start_state"],
                 "first_divergence_ns": truth["first_divergence_ns"],
                 "first_divergence_event": event.group(1) if event else "",
@@ -129,10 +131,9 @@ def markdown(data):
         line = [capture]
         if pages:
             truth = pages["truth"]
-            line += [truth["start_state"], str(truth["silent_pages_inferred"]),
-                     str(truth["early_allocations_inferred"])]
+            line += [truth["start_state"], *[str(truth[key]) for key in INFERRED]]
         else:
-            line += ["failed"] * 3
+            line += ["failed"] * 5
         o = objects["truth"]["objects"] if objects else None
         if o and o["samples"]:
             line += [str(o["samples"]), f"{100 * o['slabs_total_rel_error']:.2f} %",
@@ -141,7 +142,8 @@ def markdown(data):
         else:
             line += ["–"] * 3 + [f"{o['slab_pages_model']} / {o['slab_pages_traced']}" if o else "failed"]
         lines.append(line)
-    text += table(["capture", "start state", "silent pages", "early allocations", "SLABINFO lines",
+    text += table(["capture", "start state", "silent pages", "early allocations", "missed frees", "isolated pages",
+                   "SLABINFO lines",
                    "error of slabs", "median error, slabs / objects", "slab pages model / traced"], lines)
     return "\n".join(text) + "\n"
 

@@ -91,6 +91,8 @@ struct km_run_summary {
     bool start_inferred;
     uint64_t silent_pages_inferred;      /* taken without an event, found by looking ahead  */
     uint64_t early_allocations_inferred; /* recorded later than they happened, found likewise */
+    uint64_t missed_frees_inferred;      /* that went past the per-CPU lists                */
+    uint64_t isolated_pages_inferred;    /* taken from the free lists by compaction         */
     uint64_t lost_events;
     struct { /* objects mode against SLABINFO samples and traced slab pages */
         uint64_t samples, caches;

@@ -241,21 +241,35 @@ static void write_skill_row(FILE *f, const char *zone, const json_t *z)
     fputs("</tr>\n", f);
 }
 
-/* What the trace does not record and was found by following the traced lists first. */
+/* What the trace does not record and was found by looking ahead. */
 static void write_inferred(FILE *f, const json_t *truth)
 {
-    double silent = number_of(truth, "silent_pages_inferred"),
-           early = number_of(truth, "early_allocations_inferred");
+    static const struct {
+        const char *key, *one, *many;
+    } kind[] = {
+        {"silent_pages_inferred", "page taken without an event", "pages taken without an event"},
+        {"early_allocations_inferred", "allocation recorded later than it happened",
+         "allocations recorded later than they happened"},
+        {"missed_frees_inferred", "free that went past the per-CPU lists",
+         "frees that went past the per-CPU lists"},
+        {"isolated_pages_inferred", "page taken from the free lists by compaction",
+         "pages taken from the free lists by compaction"},
+    };
+    bool first = true;
 
-    if (silent <= 0 && early <= 0)
-        return;
-    fputs("<p>The trace leaves out some operations; looking ahead found ", f);
-    km_html_number(f, silent);
-    fputs(" pages taken without an event and ", f);
-    km_html_number(f, early);
-    fputs(" allocations recorded later than they happened. The model was told when, never which page "
-          "to pick.</p>\n",
-          f);
+    for (size_t i = 0; i < KM_ARRAY_LEN(kind); i++) {
+        double n = number_of(truth, kind[i].key);
+
+        if (n <= 0)
+            continue;
+        fputs(first ? "<p>What the trace leaves out and looking ahead found: " : ", ", f);
+        first = false;
+        km_html_number(f, n);
+        fputs(" ", f);
+        km_html_text(f, n == 1 ? kind[i].one : kind[i].many);
+    }
+    if (!first)
+        fputs(". None of it tells the model which page a request gets.</p>\n", f);
 }
 
 static void write_truth(FILE *f, const json_t *s)

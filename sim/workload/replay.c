@@ -313,6 +313,8 @@ static void summarise(struct km_replay *r, double begun, double replay_begun)
     r->sum.ram_bytes = r->guest.window.ram_bytes;
     r->sum.silent_pages_inferred = r->adjust.silent_pages;
     r->sum.early_allocations_inferred = r->adjust.early_allocations;
+    r->sum.missed_frees_inferred = r->hidden.missed.nr;
+    r->sum.isolated_pages_inferred = r->isolated_pages;
     r->sum.events = r->index;
     r->sum.lost_events = info->lost_events;
     r->sum.wall_s = seconds() - begun;

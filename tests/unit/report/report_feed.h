@@ -108,7 +108,7 @@ static inline int fill(const char *dir, bool plots, unsigned skew)
         .first_divergence = "order 0 Movable: model took pfn 0x1234, kernel 0x1235",
         .start_state = "kpageflags, look-ahead",
         .silent_pages_inferred = 1174,
-        .early_allocations_inferred = 3};
+        .early_allocations_inferred = 1};
     struct km_config cfg;
     struct km_err err = {0};
     struct km_report *r;
