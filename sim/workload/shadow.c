@@ -31,6 +31,7 @@ struct entry {
     uint32_t next, prev; /* frames, or nr_frames + list for the list's head */
     uint16_t list;       /* NOWHERE: on none */
     uint8_t origin;
+    bool first; /* of its refill: taken at once, or there would have been no refill */
     uint32_t skipped_by; /* 1 + index into skips: an allocation that went past it; 0: none */
     uint64_t pushed;     /* event at which it was freed, or its refill began */
 };
@@ -138,7 +139,9 @@ static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
     uint16_t list = s->e[pfn].list;
     uint32_t by = s->e[pfn].skipped_by;
 
-    if (by) {
+    if (s->e[pfn].first) {
+        index = s->e[pfn].pushed;
+    } else if (by) {
         index = s->skips[by - 1].index;
     } else if (s->e[pfn].origin == REFILLED) { /* soon after its refill: a bulk allocation caused it */
         uint64_t earliest = s->last_seen[list] + 1;
@@ -331,6 +334,7 @@ static void on_carve(struct shadow *s, const struct km_event *ev, uint64_t index
                                          .index = index};
     else
         link_frame(s, ev->page.pfn, list, false, REFILLED, s->burst_start[ev->cpu]);
+    s->e[ev->page.pfn].first = s->burst_len[ev->cpu] == 1 && !s->held[ev->cpu].active;
     if (s->bulk[ev->cpu].list == list)
         s->bulk[ev->cpu].list = NOWHERE;
     if (ev->page.order == 0 && !s->t->busy.cpu[ev->cpu])
@@ -352,6 +356,7 @@ static bool settle_held(struct shadow *s, const struct km_event *ev)
 
     take_all(s, list, h->index);
     link_frame(s, h->pfn, list, false, REFILLED, h->index);
+    s->e[h->pfn].first = true;
     return false;
 }
 
@@ -483,6 +488,10 @@ static void settle_rest(struct shadow *s)
     for (km_pfn p = 0; p < s->frames; p++) {
         uint32_t by = s->e[p].list == NOWHERE ? 0 : s->e[p].skipped_by;
 
+        if (s->e[p].list != NOWHERE && s->e[p].first) {
+            emit_take(s, p, s->e[p].pushed);
+            continue;
+        }
         if (!by || s->skips[by - 1].early)
             continue;
         if (s->skips[by - 1].order > 0 || s->skips[by - 1].pages == 1)
