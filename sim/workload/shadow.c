@@ -71,6 +71,7 @@ struct shadow {
     uint16_t burst[KM_MAX_CPUS]; /* list being refilled by the last event of the CPU */
     uint32_t burst_len[KM_MAX_CPUS];
     uint64_t burst_start[KM_MAX_CPUS];
+    uint64_t free_run[KM_MAX_CPUS]; /* first of the frees that follow each other; 0: the last event was no free */
     uint64_t *last_seen; /* [list]: last event that visibly changed it besides refills */
     uint32_t bulk_gfp[KM_MAX_CPUS];
     struct bulk bulk[KM_MAX_CPUS];
@@ -150,6 +151,8 @@ static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
             earliest = s->e[pfn].pushed;
         if (earliest < index)
             index = earliest;
+    } else if (index <= s->e[pfn].pushed) {
+        index = s->e[pfn].pushed + 1;
     }
     emit(s, &(struct km_adjust){.kind = KM_ADJUST_TAKE,
                                 .index = index,
@@ -303,8 +306,10 @@ static void on_free(struct shadow *s, const struct km_event *ev, uint64_t index)
 {
     km_pfn pfn = ev->page.pfn;
 
-    if (s->e[pfn].list != NOWHERE)
-        emit_take(s, pfn, index);
+    if (!s->free_run[ev->cpu])
+        s->free_run[ev->cpu] = index;
+    if (s->e[pfn].list != NOWHERE) /* nothing was allocated while the pages of a vfree went back one by one */
+        emit_take(s, pfn, s->free_run[ev->cpu]);
     if (!km_free_reaches_pcp(&s->t->guest.os, &s->t->busy, ev))
         return;
     if (ev->page.order == 0)
@@ -406,6 +411,9 @@ static void shadow_event(struct shadow *s, const struct km_event *ev, uint64_t i
     if (settle_held(s, ev))
         return;
     commit(s, ev, index);
+    if (ev->type == KM_EV_PAGE_ALLOC || ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED || ev->type == KM_EV_PAGES_BULK ||
+        ev->type == KM_EV_KMALLOC || ev->type == KM_EV_KMEM_CACHE_ALLOC) /* a vmalloc allocates its descriptors */
+        s->free_run[ev->cpu] = 0;
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
         on_carve(s, ev, index);
