@@ -9,6 +9,7 @@
 #include "models/base/bits.h"
 #include "models/os/kfn.h"
 #include "models/os/slab_layer.h"
+#include "models/os/slab_watch.h"
 
 #include <string.h>
 
@@ -42,11 +43,11 @@ static const uint32_t family_flags[KM_KMALLOC_TYPES] = {
     [KM_KMALLOC_CGROUP] = KM_CACHE_ACCOUNT,
 };
 
-static unsigned class_of(uint32_t size)
+static unsigned class_of(const struct km_slab_layer *l, uint32_t size)
 {
     unsigned i = 0;
 
-    while (class_info[i].bytes < size)
+    while (class_info[i].bytes < size || class_info[i].bytes < l->p.ops->kmalloc_min)
         i++;
     return i;
 }
@@ -64,7 +65,7 @@ struct km_kmem_cache *km_kmalloc_cache(struct km_slab_layer *l, uint32_t size, u
 {
     if (size == 0 || size > KM_KMALLOC_MAX_CACHED)
         return NULL;
-    return l->kmalloc[family_of(gfp)][class_of(size)];
+    return l->kmalloc[family_of(gfp)][class_of(l, size)];
 }
 
 static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmalloc_type type,
@@ -91,7 +92,7 @@ bool km_kmalloc_create_caches(struct km_slab_layer *l, struct km_cpu *cpu)
                                                  KM_KMALLOC_DMA, KM_KMALLOC_CGROUP};
 
     for (unsigned t = 0; t < KM_ARRAY_LEN(order); t++)
-        for (unsigned class = 0; class < KM_KMALLOC_CLASSES; class ++)
+        for (unsigned class = class_of(l, 1); class < KM_KMALLOC_CLASSES; class ++)
             if (!create_one(l, cpu, order[t], class))
                 return false;
     return true;
@@ -112,11 +113,13 @@ static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_
     km_fn_enter(cpu, l->stack_va[cpu->id], &fn_large);
     if (order < KM_NR_ORDERS) {
         l->requesting_large[cpu->id] = true;
-        km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | KM_GFP_COMP, order);
+        uint32_t comp = order || !l->p.ops->kmalloc ? KM_GFP_COMP : 0;
+        km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | comp, order);
 
         l->requesting_large[cpu->id] = false;
         if (pfn != KM_PFN_NONE) {
             va = km_pfn_to_va(l->os, pfn);
+            km_slab_watch_alloc(l, cpu, NULL, va);
             if (order)
                 km_st8(cpu, order_byte(l, km_page_va(l->os, pfn)), (uint8_t)order);
             if (gfp & KM_GFP_ZERO)
@@ -134,12 +137,35 @@ static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_
     return va;
 }
 
+/* An allocator without size classes. */
+static km_vaddr kmalloc_uncached(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size,
+                                 uint32_t gfp)
+{
+    uint32_t bytes_alloc;
+    km_vaddr va = l->p.ops->kmalloc(l, cpu, size, gfp, &bytes_alloc);
+
+    if (va && ((gfp & KM_GFP_ZERO) || l->os->p.init_on_alloc)) {
+        km_touch(cpu, va, size, KM_REF_STORE);
+        memset(cpu->window + va, 0, size);
+    }
+    km_slab_watch_alloc(l, cpu, NULL, va);
+    km_trace_tp(l->os, cpu,
+                &(struct km_tp){.kind = KM_TP_KMALLOC,
+                                .ptr = va,
+                                .bytes_req = size,
+                                .bytes_alloc = bytes_alloc,
+                                .gfp = gfp});
+    return va;
+}
+
 km_vaddr km_kmalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, uint32_t gfp)
 {
-    if (size > KM_KMALLOC_MAX_CACHED)
+    if (size > (l->p.ops->kmalloc ? l->p.ops->kmalloc_max : KM_KMALLOC_MAX_CACHED))
         return large_alloc(l, cpu, size, gfp);
     if (size == 0)
         return KM_ZERO_SIZE_PTR;
+    if (l->p.ops->kmalloc)
+        return kmalloc_uncached(l, cpu, size, gfp);
     return km_slab_kmalloc_from(l, cpu, km_kmalloc_cache(l, size, gfp), size, gfp);
 }
 
@@ -149,12 +175,15 @@ km_vaddr km_kzalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, 
 }
 
 /* Head page of a large block that starts at va; 0 if va is not the start of one. */
-static km_vaddr large_head(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
+static km_vaddr large_head(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va,
+                           unsigned *order)
 {
     km_vaddr page = km_page_va(l->os, km_va_to_pfn(l->os, va));
+    bool head = km_ld32(cpu, page + KM_PAGE_FLAGS) & KM_PG_HEAD;
 
-    if (va % KM_PAGE_BYTES || !(km_ld32(cpu, page + KM_PAGE_FLAGS) & KM_PG_HEAD))
+    if (va % KM_PAGE_BYTES || (!head && !l->p.ops->kmalloc))
         return 0;
+    *order = head ? km_ld8(cpu, order_byte(l, page)) : 0;
     return page;
 }
 
@@ -170,10 +199,34 @@ static bool outside(const struct km_slab_layer *l, km_vaddr va)
            km_va_to_pfn(l->os, va) < l->os->mem_map_pfn;
 }
 
+void km_kfree_checked(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
+{
+    km_vaddr slab;
+
+    if (is_slab(l, cpu, va, &slab)) {
+        if (l->p.ops->kfree) {
+            l->p.ops->kfree(l, cpu, va);
+            return;
+        }
+        km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
+        km_slab_free_object(l, cpu, km_slab_cache(l, cpu->window, slab), slab, va);
+        return;
+    }
+    unsigned order;
+    km_vaddr head = large_head(l, cpu, va, &order);
+
+    if (!head) {
+        l->stats.bad_free++;
+        return;
+    }
+    l->stats.large_free++;
+    l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, head), order);
+}
+
 void km_kfree(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
 {
     km_vaddr stack = l->stack_va[cpu->id];
-    km_vaddr slab;
+    struct km_kmem_cache *owner = NULL;
 
     km_trace_tp(l->os, cpu, &(struct km_tp){.kind = KM_TP_KFREE, .ptr = va});
     if (va <= KM_ZERO_SIZE_PTR) {
@@ -181,25 +234,15 @@ void km_kfree(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
         km_fn_leave(cpu, stack, &fn_kfree_null);
         return;
     }
-    if (outside(l, va)) {
+    if (!km_slab_watch_free(l, cpu, &owner, va) || outside(l, va)) {
         l->stats.bad_free++;
         return;
     }
     km_fn_enter(cpu, stack, &fn_kfree);
-    if (is_slab(l, cpu, va, &slab)) {
-        km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
-        km_slab_free_object(l, cpu, km_slab_cache(l, cpu->window, slab), slab, va);
-    } else {
-        km_vaddr head = large_head(l, cpu, va);
-
-        if (head) {
-            l->stats.large_free++;
-            l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, head),
-                          km_ld8(cpu, order_byte(l, head)));
-        } else {
-            l->stats.bad_free++;
-        }
-    }
+    if (owner && !l->p.ops->first_object)
+        km_slab_free_object(l, cpu, owner, 0, va);
+    else
+        km_kfree_checked(l, cpu, va);
     km_fn_leave(cpu, stack, &fn_kfree);
 }
 
@@ -209,11 +252,16 @@ uint32_t km_ksize(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
 
     if (va <= KM_ZERO_SIZE_PTR || outside(l, va))
         return 0;
-    if (is_slab(l, cpu, va, &slab))
-        return km_slab_cache(l, cpu->window, slab)->size;
-    km_vaddr head = large_head(l, cpu, va);
+    if (is_slab(l, cpu, va, &slab)) {
+        if (l->p.ops->ksize)
+            return l->p.ops->ksize(l, cpu, va);
+        const struct km_kmem_cache *c = km_slab_cache(l, cpu->window, slab);
 
-    return head ? KM_PAGE_BYTES << km_ld8(cpu, order_byte(l, head)) : 0;
+        return c->flags & KM_CACHE_DEBUG ? c->object_size : c->size;
+    }
+    unsigned order;
+
+    return large_head(l, cpu, va, &order) ? KM_PAGE_BYTES << order : 0;
 }
 
 km_vaddr km_krealloc(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va, uint32_t size,

@@ -13,6 +13,8 @@
 #include "models/base/bits.h"
 #include "models/base/bug.h"
 #include "models/os/kfn.h"
+#include "models/os/slab.h"
+#include "models/os/slab_watch.h"
 #include "models/os/slub.h"
 
 #include <string.h>
@@ -32,7 +34,7 @@ static const struct km_fn fn_create = {SITE("kmem_cache_create_usercopy", 0xc126
 static const struct km_fn fn_destroy = {SITE("kmem_cache_destroy", 0xc1262090, 320), 120, 8, 8};
 static const struct km_fn fn_memcg = {SITE("memcg_alloc_slab_cgroups", 0xc12d0110, 112), 28, 8, 8};
 
-const struct km_slab_ops *const km_slab_table[] = {&km_slub_ops, NULL};
+const struct km_slab_ops *const km_slab_table[] = {&km_slab_ops_slab, &km_slob_ops, &km_slub_ops, NULL};
 
 const struct km_slab_ops *km_slab_ops_by_name(const char *name)
 {
@@ -79,7 +81,7 @@ static bool va_has_page(const struct km_os *os, km_vaddr va)
 
 struct km_kmem_cache *km_kmem_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
 {
-    if (!va_has_page(l->os, va))
+    if (!va_has_page(l->os, va) || !l->p.ops->first_object)
         return NULL;
     km_vaddr page = km_page_va(l->os, km_va_to_pfn(l->os, va));
     uint32_t head = km_peek32(window, page + KM_PAGE_COMPOUND_HEAD);
@@ -127,10 +129,10 @@ void km_slab_memcg_free(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr sl
         km_kfree(l, cpu, vec);
 }
 
-static km_vaddr objcg_slot(struct km_slab_layer *l, const struct km_kmem_cache *c, km_vaddr vec,
-                           km_vaddr slab, km_vaddr obj)
+static km_vaddr objcg_slot(struct km_slab_layer *l, const uint8_t *window,
+                           const struct km_kmem_cache *c, km_vaddr vec, km_vaddr slab, km_vaddr obj)
 {
-    return vec + 4 * ((obj - km_pfn_to_va(l->os, km_page_pfn(l->os, slab))) / c->size);
+    return vec + 4 * ((obj - l->p.ops->first_object(l, window, c, slab)) / c->size);
 }
 
 static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
@@ -140,14 +142,14 @@ static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
 
     if (!vec) {
-        uint32_t objects = KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
+        uint32_t objects = l->p.ops->objects(l, cpu, c, slab);
 
         km_slab_memcg_alloc(l, cpu, c, slab, objects, gfp);
         vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
         if (!vec)
             return;
     }
-    km_st32(cpu, objcg_slot(l, c, vec, slab, obj), l->objcg_va);
+    km_st32(cpu, objcg_slot(l, cpu->window, c, vec, slab, obj), l->objcg_va);
 }
 
 void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu,
@@ -157,7 +159,7 @@ void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu,
 
     if (!vec)
         return;
-    km_vaddr slot = objcg_slot(l, c, vec, slab, obj);
+    km_vaddr slot = objcg_slot(l, cpu->window, c, vec, slab, obj);
 
     if (km_ld32(cpu, slot))
         km_st32(cpu, slot, 0);
@@ -170,7 +172,7 @@ static bool wants_zero(const struct km_slab_layer *l, const struct km_kmem_cache
 {
     if (c->flags & KM_CACHE_CTOR)
         return false;
-    if (c->flags & KM_CACHE_TYPESAFE_BY_RCU)
+    if (c->flags & (KM_CACHE_TYPESAFE_BY_RCU | KM_CACHE_POISON))
         return gfp & KM_GFP_ZERO;
     return (gfp & KM_GFP_ZERO) || l->os->p.init_on_alloc;
 }
@@ -181,6 +183,12 @@ static void zero_object(struct km_cpu *cpu, const struct km_kmem_cache *c, km_va
     km_exec(cpu, site, c->object_size);
     km_touch(cpu, obj, c->object_size, KM_REF_STORE);
     memset(cpu->window + obj, 0, c->object_size);
+}
+
+static bool accounts(const struct km_slab_layer *l, const struct km_kmem_cache *c, uint32_t gfp)
+{
+    return l->memcg && l->p.ops->first_object &&
+           ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT));
 }
 
 /* Everything of an allocation but the tracepoint. */
@@ -196,8 +204,9 @@ static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct
     c->stats.allocs++;
     if (wants_zero(l, c, gfp))
         zero_object(cpu, c, obj, site);
-    if (l->memcg && ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT)))
+    if (accounts(l, c, gfp))
         memcg_charge(l, cpu, c, obj, gfp);
+    km_slab_watch_alloc(l, cpu, c, obj);
     return obj;
 }
 
@@ -236,7 +245,7 @@ km_vaddr km_slab_kmalloc_from(struct km_slab_layer *l, struct km_cpu *cpu, struc
 void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                          km_vaddr slab, km_vaddr obj)
 {
-    if (l->memcg)
+    if (l->memcg && l->p.ops->first_object)
         km_slab_memcg_uncharge(l, cpu, c, slab, obj);
     c->stats.frees++;
     l->p.ops->free(l, cpu, c, slab, obj);
@@ -245,13 +254,22 @@ void km_slab_free_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 void km_kmem_cache_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                         km_vaddr obj)
 {
-    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_free);
-    km_vaddr slab = km_slab_of(l, cpu, obj);
+    struct km_kmem_cache *owner = c;
+    km_vaddr slab = 0;
 
-    km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
+    km_fn_enter(cpu, l->stack_va[cpu->id], &fn_free);
+    if (l->p.ops->first_object) {
+        slab = km_slab_of(l, cpu, obj);
+        km_ref(cpu, slab + KM_SLAB_CACHE, 4, KM_REF_LOAD);
+    }
     km_trace_tp(l->os, cpu,
                 &(struct km_tp){.kind = KM_TP_KMEM_CACHE_FREE, .ptr = obj, .name = c->name});
-    km_slab_free_object(l, cpu, c, slab, obj);
+    if (km_slab_watch_free(l, cpu, &owner, obj)) {
+        if (owner)
+            km_slab_free_object(l, cpu, owner, slab, obj);
+        else
+            km_kfree_checked(l, cpu, obj);
+    }
     km_fn_leave(cpu, l->stack_va[cpu->id], &fn_free);
 }
 
@@ -266,8 +284,9 @@ unsigned km_kmem_cache_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu,
     for (unsigned i = 0; i < got; i++) {
         if (wants_zero(l, c, gfp))
             zero_object(cpu, c, obj[i], &fn_alloc.site);
-        if (l->memcg && ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT)))
+        if (accounts(l, c, gfp))
             memcg_charge(l, cpu, c, obj[i], gfp);
+        km_slab_watch_alloc(l, cpu, c, obj[i]);
     }
     return got;
 }
@@ -291,6 +310,31 @@ static void free_bulk_mixed(struct km_slab_layer *l, struct km_cpu *cpu, unsigne
     }
 }
 
+/* Sorts out what may not be freed, or not here; returns how many objects are left at the front. */
+static unsigned watch_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           unsigned nr, km_vaddr *obj)
+{
+    unsigned kept = 0;
+
+    if (!l->p.watch.live)
+        return nr;
+    for (unsigned i = 0; i < nr; i++) {
+        struct km_kmem_cache *owner = c;
+        km_vaddr va = obj[i];
+
+        if (!km_slab_watch_free(l, cpu, &owner, va))
+            continue;
+        if (owner == c)
+            obj[kept++] = va;
+        else if (owner)
+            km_slab_free_object(l, cpu, owner, l->p.ops->first_object ? km_slab_of(l, cpu, va) : 0,
+                                va);
+        else
+            km_kfree_checked(l, cpu, va);
+    }
+    return kept;
+}
+
 void km_kmem_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                              unsigned nr, km_vaddr *obj)
 {
@@ -298,11 +342,28 @@ void km_kmem_cache_free_bulk(struct km_slab_layer *l, struct km_cpu *cpu, struct
         free_bulk_mixed(l, cpu, nr, obj);
         return;
     }
-    if (l->memcg)
+    nr = watch_bulk(l, cpu, c, nr, obj);
+    if (l->memcg && l->p.ops->first_object)
         for (unsigned i = 0; i < nr; i++)
             km_slab_memcg_uncharge(l, cpu, c, km_slab_of(l, cpu, obj[i]), obj[i]);
     c->stats.frees += nr;
     l->p.ops->free_bulk(l, cpu, c, nr, obj);
+}
+
+unsigned km_slab_rcu_quiesce(struct km_slab_layer *l, struct km_cpu *cpu)
+{
+    return l->p.ops->quiesce(l, cpu);
+}
+
+void km_slab_timer(struct km_slab_layer *l, struct km_cpu *cpu, uint64_t now_ms)
+{
+    if (l->p.ops->tick)
+        l->p.ops->tick(l, cpu, now_ms);
+}
+
+void km_slab_set_call_site(struct km_slab_layer *l, const struct km_cpu *cpu, uint32_t site)
+{
+    l->call_site[cpu->id] = site;
 }
 
 void km_kmem_cache_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
@@ -338,7 +399,8 @@ static struct km_kmem_cache *find_slot(struct km_slab_layer *l)
 static struct km_kmem_cache *find_mergeable(struct km_slab_layer *l, uint32_t size, uint32_t align,
                                             uint32_t flags)
 {
-    const uint32_t never = KM_CACHE_CTOR | KM_CACHE_NO_MERGE | KM_CACHE_TYPESAFE_BY_RCU;
+    const uint32_t never =
+        KM_CACHE_CTOR | KM_CACHE_NO_MERGE | KM_CACHE_TYPESAFE_BY_RCU | KM_CACHE_DEBUG;
     const uint32_t same = KM_CACHE_RECLAIM_ACCOUNT | KM_CACHE_DMA | KM_CACHE_ACCOUNT;
     struct km_kmem_cache *best = NULL;
 
@@ -361,7 +423,7 @@ static struct km_kmem_cache *find_mergeable(struct km_slab_layer *l, uint32_t si
 /* Fisher-Yates permutation of 0..n-1, kept as a kmalloc array of words like the kernel's. */
 static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c)
 {
-    if (!l->os->p.freelist_random || c->objects < 2)
+    if (!l->os->p.freelist_random || c->objects < 2 || !l->p.ops->random_seq)
         return;
     km_vaddr seq = km_kzalloc(l, cpu, c->objects * 4, KM_GFP_KERNEL);
 
@@ -376,7 +438,7 @@ static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struc
         km_st32(cpu, seq + 4 * i, km_ld32(cpu, seq + 4 * j));
         km_st32(cpu, seq + 4 * j, a);
     }
-    km_st32(cpu, c->va + KM_KC_RANDOM_SEQ, seq);
+    km_st32(cpu, c->va + l->p.ops->random_seq, seq);
     c->random_seq_va = seq;
 }
 
@@ -389,7 +451,29 @@ struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cp
                                            const char *name, uint32_t size, uint32_t align,
                                            uint32_t flags)
 {
-    struct km_kmem_cache *c = l->p.merge ? find_mergeable(l, size, align, flags) : NULL;
+    return km_kmem_cache_create_ctor(l, cpu, name, size, align, flags, NULL, NULL);
+}
+
+/* SLAB_PANIC: the kernel would stop here. */
+static struct km_kmem_cache *create_failed(struct km_slab_layer *l, const struct km_cpu *cpu,
+                                           uint32_t flags)
+{
+    if (flags & KM_CACHE_PANIC)
+        km_slab_misuse(l, cpu, KM_MISUSE_PANIC, NULL, 0);
+    return NULL;
+}
+
+struct km_kmem_cache *km_kmem_cache_create_ctor(struct km_slab_layer *l, struct km_cpu *cpu,
+                                                const char *name, uint32_t size, uint32_t align,
+                                                uint32_t flags,
+                                                void (*ctor)(void *ctx, struct km_cpu *cpu,
+                                                             km_vaddr obj),
+                                                void *ctor_ctx)
+{
+    struct km_kmem_cache *c;
+
+    flags |= ctor ? KM_CACHE_CTOR : 0;
+    c = l->p.merge && l->p.ops->first_object ? find_mergeable(l, size, align, flags) : NULL;
 
     if (c) {
         c->aliases++;
@@ -399,9 +483,11 @@ struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cp
     }
     c = find_slot(l);
     if (!c || size == 0)
-        return NULL;
+        return create_failed(l, cpu, flags);
     memset(c, 0, sizeof(*c));
     set_name(c, name);
+    c->ctor = ctor;
+    c->ctor_ctx = ctor_ctx;
     c->object_size = size;
     c->flags = flags;
     c->align = km_slub_align(flags, align, size, LINE_BYTES);
@@ -409,7 +495,7 @@ struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cp
     c->used = l->p.ops->create(l, cpu, c);
     km_fn_leave(cpu, l->stack_va[cpu->id], &fn_create);
     if (!c->used)
-        return NULL;
+        return create_failed(l, cpu, flags);
     c->created = l->next_created++;
     if (kmalloc_is_up(l))
         random_seq_create(l, cpu, c);
@@ -428,8 +514,10 @@ bool km_kmem_cache_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     bool gone = l->p.ops->destroy(l, cpu, c);
 
     km_fn_leave(cpu, l->stack_va[cpu->id], &fn_destroy);
-    if (!gone)
+    if (!gone) {
+        km_slab_watch_destroy(l, cpu, c);
         return false;
+    }
     c->used = false;
     if (seq)
         km_kfree(l, cpu, seq);
@@ -450,8 +538,9 @@ static struct km_kmem_cache *boot_cache(struct km_slab_layer *l, struct km_cpu *
     c->object_size = size;
     c->flags = flags;
     c->align = km_slub_align(flags, 0, size, LINE_BYTES);
-    c->va = km_os_static_alloc(l->os, KM_KC_BYTES, 32);
-    c->node_va = km_os_static_alloc(l->os, KM_KCN_BYTES, 32);
+    c->va = km_os_static_alloc(l->os, l->p.ops->cache_bytes, 32);
+    if (l->p.ops->node_bytes)
+        c->node_va = km_os_static_alloc(l->os, l->p.ops->node_bytes, 32);
     c->used = l->p.ops->create(l, cpu, c);
     c->created = l->next_created++;
     return c;
@@ -473,11 +562,14 @@ bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu,
     l->adopted_vec_va = km_os_static_alloc(os, 4 * KM_ADOPT_MAX_OBJECTS, 64);
     km_st32(cpu, l->rcu_list_va, 0);
 
-    l->kmem_cache_node = boot_cache(l, cpu, "kmem_cache_node", KM_KCN_BYTES,
-                                    KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
-    l->kmem_cache =
-        boot_cache(l, cpu, "kmem_cache", KM_KC_BYTES, KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
-    if (!l->kmem_cache_node->used || !l->kmem_cache->used || !km_kmalloc_create_caches(l, cpu))
+    if (p->ops->node_bytes)
+        l->kmem_cache_node = boot_cache(l, cpu, "kmem_cache_node", p->ops->node_bytes,
+                                        KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    l->kmem_cache = boot_cache(l, cpu, "kmem_cache", p->ops->cache_bytes,
+                               KM_CACHE_HWCACHE_ALIGN | KM_CACHE_NO_MERGE);
+    if ((l->kmem_cache_node && !l->kmem_cache_node->used) || !l->kmem_cache->used ||
+        (!p->ops->kmalloc && !km_kmalloc_create_caches(l, cpu)) ||
+        (p->ops->late && !p->ops->late(l, cpu)))
         return false;
     for (unsigned i = 0; i < l->nr_cache; i++)
         random_seq_create(l, cpu, &l->cache[i]);
@@ -502,7 +594,13 @@ const char *km_slab_check(struct km_slab_layer *l, const uint8_t *window)
             return "more objects freed than allocated";
         slabs += c->stats.slabs_created - c->stats.slabs_released;
     }
-    for (km_vaddr s = km_peek32(window, l->rcu_list_va); s; s = km_peek32(window, s + KM_SLAB_NEXT))
+    if (l->p.ops->check_layer) {
+        const char *bad = l->p.ops->check_layer(l, window);
+
+        if (bad)
+            return bad;
+    }
+    for (km_vaddr s = l->p.ops->first_object ? km_peek32(window, l->rcu_list_va) : 0; s; s = km_peek32(window, s + KM_SLAB_NEXT))
         slabs++;
     if (slabs > l->stats.slab_blocks_alloc - l->stats.slab_blocks_free)
         return "caches hold more slabs than the page source gave";

@@ -24,6 +24,8 @@
 
 #include "models/os/kfn.h"
 #include "models/os/list.h"
+#include "models/os/slab_debug.h"
+#include "models/os/slab_watch.h"
 
 #define SITE(n, va, bytes) .site = {.name = n, .text_va = va, .text_bytes = bytes}
 
@@ -203,13 +205,10 @@ static km_vaddr link_objects(struct km_slab_layer *l, struct km_cpu *cpu,
 static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                          uint32_t gfp)
 {
-    const uint32_t keep = KM_GFP_RECLAIM | KM_GFP_HIGH | KM_GFP_IO | KM_GFP_FS | KM_GFP_NOWARN |
-                          KM_GFP_RETRY_MAYFAIL | KM_GFP_NOFAIL | KM_GFP_NORETRY | KM_GFP_MEMALLOC |
-                          KM_GFP_NOMEMALLOC | KM_GFP_ATOMIC_BIT | KM_GFP_HARDWALL | KM_GFP_THISNODE;
     unsigned order;
 
     enter(l, cpu, &fn_allocate);
-    gfp = (gfp & keep) | km_ld32(cpu, c->va + KM_KC_ALLOCFLAGS);
+    gfp = (gfp & KM_SLAB_GFP_KEPT) | km_ld32(cpu, c->va + KM_KC_ALLOCFLAGS);
     km_ref(cpu, c->va + KM_KC_OO, 4, KM_REF_LOAD);
 
     km_pfn pfn = slab_pages(l, cpu, c, gfp, &order);
@@ -219,7 +218,7 @@ static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
         return 0;
     }
     km_vaddr slab = km_page_va(l->os, pfn);
-    km_vaddr base = km_pfn_to_va(l->os, pfn);
+    km_vaddr base = km_pfn_to_va(l->os, pfn) + c->obj_offset;
     uint32_t objects = order == c->order ? c->objects : c->min_objects;
 
     km_st32(cpu, slab + KM_PAGE_FLAGS, km_ld32(cpu, slab + KM_PAGE_FLAGS) | KM_PG_SLAB);
@@ -230,6 +229,8 @@ static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     c->stats.slabs_created++;
     if (l->memcg && (c->flags & KM_CACHE_ACCOUNT))
         km_slab_memcg_alloc(l, cpu, c, slab, objects, gfp);
+    for (uint32_t i = 0; i < objects && (c->flags & (KM_CACHE_DEBUG | KM_CACHE_CTOR)); i++)
+        km_slab_debug_new(l, cpu, c, base + i * c->size);
     km_st32(cpu, slab + KM_SLAB_FREELIST, link_objects(l, cpu, c, base, objects));
     km_st32(cpu, slab + KM_SLAB_COUNTERS, KM_SC(0, objects, false));
     km_rmw32(cpu, c->node_va + KM_KCN_NR_SLABS, KM_RMW_ADD, 1, 0);
@@ -262,12 +263,21 @@ static void slab_release(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, slab), order);
 }
 
+static km_vaddr slub_first_object(const struct km_slab_layer *l, const uint8_t *window,
+                                  const struct km_kmem_cache *c, km_vaddr slab)
+{
+    (void)window;
+    return km_pfn_to_va(l->os, km_page_pfn(l->os, slab)) + c->obj_offset;
+}
+
 /* discard_slab: accounting at once, pages after a grace period for TYPESAFE_BY_RCU caches. */
 static void slab_discard(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                          km_vaddr slab)
 {
     uint32_t objects = KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
 
+    for (uint32_t i = 0; i < objects && (c->flags & KM_CACHE_DEBUG); i++)
+        km_slab_debug_dead(l, cpu, c, slub_first_object(l, cpu->window, c, slab) + i * c->size);
     c->stats.slabs_released++;
     km_rmw32(cpu, c->node_va + KM_KCN_NR_SLABS, KM_RMW_ADD, UINT32_MAX, 0);
     km_rmw32(cpu, c->node_va + KM_KCN_TOTAL_OBJECTS, KM_RMW_ADD, 0u - objects, 0);
@@ -278,7 +288,7 @@ static void slab_discard(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     km_st32(cpu, slab + KM_SLAB_NEXT, km_rmw32(cpu, l->rcu_list_va, KM_RMW_XCHG, slab, 0));
 }
 
-unsigned km_slab_rcu_quiesce(struct km_slab_layer *l, struct km_cpu *cpu)
+static unsigned slub_quiesce(struct km_slab_layer *l, struct km_cpu *cpu)
 {
     if (!km_peek32(cpu->window, l->rcu_list_va))
         return 0;
@@ -470,11 +480,43 @@ static km_vaddr alloc_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     return obj;
 }
 
+/* Debugging caches have no per-CPU slabs: one object of the node's first slab, under its lock. */
+static km_vaddr alloc_single(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                             uint32_t gfp)
+{
+    km_vaddr head = c->node_va + KM_KCN_PARTIAL, fresh = 0;
+
+    enter(l, cpu, &fn_slow);
+    if (!km_ld32(cpu, c->node_va + KM_KCN_NR_PARTIAL))
+        fresh = slab_new(l, cpu, c, gfp);
+    km_lock(cpu, c->node_va + KM_KCN_LOCK);
+    if (fresh)
+        partial_add(cpu, c, fresh, false);
+    km_vaddr entry = km_list_first(cpu, head), obj = 0;
+
+    if (entry != head) {
+        km_vaddr slab = entry - KM_SLAB_LIST;
+        struct pair old = slab_pair(cpu, slab);
+
+        obj = old.lo;
+        slab_cas(cpu, slab, old, (struct pair){next_free(cpu, c, obj), old.hi + 1});
+        if (KM_SC_INUSE(old.hi + 1) == KM_SC_OBJECTS(old.hi))
+            partial_remove(cpu, c, slab);
+    }
+    km_unlock(cpu, c->node_va + KM_KCN_LOCK);
+    leave(l, cpu, &fn_slow);
+    if (obj)
+        km_slab_debug_alloc(l, cpu, c, obj);
+    return obj;
+}
+
 static km_vaddr slub_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                            uint32_t gfp)
 {
     km_vaddr kcc = km_ld32(cpu, c->va + KM_KC_CPU_SLAB) + cpu->id * l->percpu_stride;
 
+    if (c->flags & KM_CACHE_DEBUG)
+        return alloc_single(l, cpu, c, gfp);
     km_ref(cpu, kcc + KM_KCC_TID, 4, KM_REF_LOAD);
     km_vaddr obj = km_ld32(cpu, kcc + KM_KCC_FREELIST);
 
@@ -529,11 +571,43 @@ static void free_slow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kme
         cpu_partial_put(l, cpu, c, slab, true);
 }
 
+/* The way back of alloc_single: a full slab returns to the node's tail, an empty one may go. */
+static void free_single(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                        km_vaddr slab, km_vaddr obj)
+{
+    struct pair old;
+    bool gone;
+
+    enter(l, cpu, &fn_slab_free);
+    km_slab_debug_free(l, cpu, c, obj);
+    km_lock(cpu, c->node_va + KM_KCN_LOCK);
+    old = slab_pair(cpu, slab);
+    set_next_free(cpu, c, obj, old.lo);
+    slab_cas(cpu, slab, old, (struct pair){obj, old.hi - 1});
+    gone = KM_SC_INUSE(old.hi) == 1 && node_has_enough(cpu, c);
+    if (!old.lo && !gone)
+        partial_add(cpu, c, slab, true);
+    else if (old.lo && gone)
+        partial_remove(cpu, c, slab);
+    km_unlock(cpu, c->node_va + KM_KCN_LOCK);
+    leave(l, cpu, &fn_slab_free);
+    if (gone)
+        slab_discard(l, cpu, c, slab);
+}
+
 static void free_chain(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                        km_vaddr slab, km_vaddr head, km_vaddr tail, uint32_t cnt)
 {
     km_vaddr kcc = km_ld32(cpu, c->va + KM_KC_CPU_SLAB) + cpu->id * l->percpu_stride;
 
+    for (km_vaddr obj = head; (c->flags & KM_CACHE_DEBUG) && cnt; cnt--) {
+        km_vaddr next = cnt > 1 ? next_free(cpu, c, obj) : 0;
+
+        free_single(l, cpu, c, slab, obj);
+        obj = next;
+    }
+    if (!cnt)
+        return;
     km_ref(cpu, kcc + KM_KCC_TID, 4, KM_REF_LOAD);
     if (km_ld32(cpu, kcc + KM_KCC_SLAB) != slab) {
         free_slow(l, cpu, c, slab, head, tail, cnt);
@@ -747,6 +821,22 @@ static void adopt_page(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
         km_st32(cpu, km_page_va(l->os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
 }
 
+/* Every object that is not on the free list is live. */
+static void watch_adopted(struct km_slab_layer *l, const struct km_cpu *cpu,
+                          const struct km_kmem_cache *c, const struct km_slab_adoption *a)
+{
+    km_vaddr first = slub_first_object(l, cpu->window, c, km_page_va(l->os, a->pfn));
+
+    for (uint32_t i = 0; i < c->objects && l->p.watch.live; i++) {
+        bool is_free = false;
+
+        for (uint32_t j = 0; j < a->nr_free && !is_free; j++)
+            is_free = a->free[j] == first + i * c->size;
+        if (!is_free)
+            km_slab_watch_adopted(l, first + i * c->size);
+    }
+}
+
 static bool slub_adopt(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                        const struct km_slab_adoption *a)
 {
@@ -760,6 +850,7 @@ static bool slub_adopt(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
     if (place == KM_PLACE_CURRENT && km_ld32(cpu, kcc + KM_KCC_SLAB))
         place = KM_PLACE_CPU_PARTIAL;
     adopt_page(l, cpu, c, a->pfn);
+    watch_adopted(l, cpu, c, a);
     for (uint32_t i = 0; i < a->nr_free; i++)
         set_next_free(cpu, c, a->free[i], i + 1 < a->nr_free ? a->free[i + 1] : 0);
     km_rmw32(cpu, c->node_va + KM_KCN_NR_SLABS, KM_RMW_ADD, 1, 0);
@@ -855,10 +946,26 @@ static bool slub_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     return true;
 }
 
+static uint32_t slub_objects(struct km_slab_layer *l, struct km_cpu *cpu,
+                             const struct km_kmem_cache *c, km_vaddr slab)
+{
+    (void)l;
+    (void)c;
+    return KM_SC_OBJECTS(km_ld32(cpu, slab + KM_SLAB_COUNTERS));
+}
+
 const struct km_slab_ops km_slub_ops = {
     .name = "slub",
     .help =
         "unqueued allocator: per-CPU slab and free list, node partial lists (default since 2.6.23)",
+    .cache_bytes = KM_KC_BYTES,
+    .node_bytes = KM_KCN_BYTES,
+    .random_seq = KM_KC_RANDOM_SEQ,
+    .kmalloc_min = 8,
+    .red = KM_SLAB_RED_BYTES,
+    .quiesce = slub_quiesce,
+    .objects = slub_objects,
+    .first_object = slub_first_object,
     .create = slub_create,
     .destroy = slub_destroy,
     .alloc = slub_alloc,

@@ -46,7 +46,7 @@ static const char *check_slab(struct walk *w, km_vaddr slab, km_vaddr cpu_list, 
                               uint32_t *free_out)
 {
     uint32_t counters = km_peek32(w->window, slab + KM_SLAB_COUNTERS);
-    km_vaddr base = km_pfn_to_va(w->l->os, km_page_pfn(w->l->os, slab));
+    km_vaddr base = km_pfn_to_va(w->l->os, km_page_pfn(w->l->os, slab)) + w->c->obj_offset;
     uint32_t objects = KM_SC_OBJECTS(counters);
 
     w->found++;

@@ -9,6 +9,7 @@
  * notes E2, E3.
  */
 #include "models/base/bits.h"
+#include "models/os/slab_debug.h"
 #include "models/os/slub.h"
 
 #define WORD 4u
@@ -87,18 +88,7 @@ static uint32_t cpu_partial_objects(uint32_t size)
 
 bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct km_kmem_cache *c)
 {
-    uint32_t size = (uint32_t)km_align_up(c->object_size, WORD);
-
-    if (!pers->slub_free_pointer_middle) {
-        c->free_pointer = 0;
-    } else {
-        c->free_pointer = (uint32_t)km_align_down(c->object_size / 2, WORD);
-    }
-    if (c->flags & (KM_CACHE_CTOR | KM_CACHE_TYPESAFE_BY_RCU)) {
-        c->free_pointer = size;
-        size += WORD;
-    }
-    c->size = (uint32_t)km_align_up(size, c->align);
+    km_slab_debug_layout_slub(c, pers->slub_free_pointer_middle);
     if (c->size > slab_bytes(KM_NR_ORDERS - 1))
         return false;
 
@@ -108,7 +98,7 @@ bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct k
     c->min_order = order_for_bytes(c->size);
     c->objects = slab_bytes(c->order) / c->size;
     c->min_objects = slab_bytes(c->min_order) / c->size;
-    c->cpu_partial = cpu_partial_objects(c->size);
+    c->cpu_partial = c->flags & KM_CACHE_DEBUG ? 0 : cpu_partial_objects(c->size);
     c->cpu_partial_slabs = (2 * c->cpu_partial + c->objects - 1) / c->objects;
     c->min_partial = (uint32_t)km_max_u64(5, km_min_u64(10, km_log2(c->size) / 2));
     c->allocflags = (c->order ? KM_GFP_COMP : 0) | (c->flags & KM_CACHE_DMA ? KM_GFP_DMA : 0) |

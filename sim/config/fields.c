@@ -67,6 +67,8 @@ static const struct km_choice personality_choices[] = {
     {0},
 };
 static const struct km_choice slab_choices[] = {
+    {"slab", KM_SLAB_SLAB, "per-CPU and shared object stacks over lists of slabs"},
+    {"slob", KM_SLAB_SLOB, "next fit in pages of 2-byte units, no object caches"},
     {"slub", KM_SLAB_SLUB, "per-CPU slabs, freelist inside free objects"},
     {0},
 };

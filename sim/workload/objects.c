@@ -65,6 +65,10 @@ bool km_obj_cache_geometry(struct km_objects *o, struct obj_cache *c)
 struct km_kmem_cache *km_obj_cache_create(struct km_objects *o, struct km_cpu *cpu,
                                           struct obj_cache *c)
 {
+    /* Caches of the traced kernel's own slab allocator that the simulated one does not have. */
+    if (o->layer->p.ops != &km_slub_ops &&
+        (strstr(c->name, "kmalloc-") || !strcmp(c->name, "kmem_cache_node")))
+        return NULL;
     uint32_t size = c->object_size ? c->object_size : c->size;
     uint32_t align = c->align ? c->align : 8;
     uint32_t flags = c->flags & (KM_CACHE_RECLAIM_ACCOUNT | KM_CACHE_ACCOUNT | KM_CACHE_DMA);
@@ -280,10 +284,25 @@ static struct km_kmem_cache *model_cache(struct km_objects *o, struct km_cpu *cp
     return c->c;
 }
 
+/* Under SLOB pages do not know the cache of an object, its user does. */
+static bool pages_know_caches(const struct km_objects *o)
+{
+    return o->layer->p.ops->first_object != NULL;
+}
+
+static bool note_owner(struct km_objects *o, const struct km_kmem_cache *c, km_vaddr va)
+{
+    return !va || pages_know_caches(o) ||
+           km_u32map_put(&o->owner, va, (uint32_t)(c - o->layer->cache));
+}
+
 static void free_model(struct km_objects *o, struct km_cpu *cpu, km_vaddr va)
 {
     struct km_kmem_cache *c = km_kmem_cache_of(o->layer, cpu->window, va);
+    uint32_t owner;
 
+    if (!pages_know_caches(o) && km_u32map_take(&o->owner, va, &owner))
+        c = &o->layer->cache[owner];
     if (c && !c->kmalloc)
         km_kmem_cache_free(o->layer, cpu, c, va);
     else
@@ -340,6 +359,8 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         km_sync(cpu);
         if (va)
             note_slab(o, &o->cache[id], ptr, va);
+        if (!note_owner(o, c, va))
+            return KM_OBJ_SKIPPED_NO_MEMORY;
     }
     km_sync(cpu); /* the map is shared by all CPUs */
     if (!va || !km_u32map_put(&o->live, ptr, va))
@@ -446,7 +467,7 @@ static enum km_objects_result on_alloc_bulk(struct km_objects *o, struct km_cpu 
             return KM_OBJ_SKIPPED_NO_MEMORY;
         km_sync(cpu);
         for (unsigned i = 0; i < nr; i++)
-            if (!pool_put(&o->cache[b->cache], obj[i]))
+            if (!pool_put(&o->cache[b->cache], obj[i]) || !note_owner(o, c, obj[i]))
                 return KM_OBJ_SKIPPED_NO_MEMORY;
         o->stats.bulk_allocs += nr;
         left -= nr;
@@ -468,7 +489,11 @@ static enum km_objects_result on_free_bulk(struct km_objects *o, struct km_cpu *
     o->stats.bulk_frees += nr;
     if (!nr)
         return KM_OBJ_SKIPPED_UNKNOWN;
-    km_kmem_cache_free_bulk(o->layer, cpu, NULL, nr, obj);
+    if (pages_know_caches(o))
+        km_kmem_cache_free_bulk(o->layer, cpu, NULL, nr, obj);
+    else
+        for (unsigned i = 0; i < nr; i++)
+            free_model(o, cpu, obj[i]);
     return KM_OBJ_APPLIED;
 }
 
@@ -498,6 +523,7 @@ static enum km_objects_result dispatch(struct km_objects *o, struct km_cpu *cpu,
 enum km_objects_result km_objects_event(struct km_objects *o, struct km_cpu *cpu,
                                         const struct km_event *ev, uint64_t index)
 {
+    km_slab_timer(o->layer, cpu, ev->time_ns / 1000000);
     enum km_objects_result result = dispatch(o, cpu, ev, index);
 
     o->stats.result[result]++;
@@ -653,6 +679,7 @@ void km_objects_destroy(struct km_objects *o)
     km_u32map_release(&o->seen);
     km_u32map_release(&o->live);
     km_u32map_release(&o->bulk_cache);
+    km_u32map_release(&o->owner);
     km_u32map_release(&o->slab_of_page);
     free(o);
 }

@@ -114,6 +114,7 @@ struct km_objects {
     uint32_t nr_start, room_start;
     struct km_u32map seen;       /* objects in start pages */
     struct km_u32map live;       /* scan: live traced objects; replay: traced -> model address */
+    struct km_u32map owner;      /* model address -> number of its cache, where pages do not tell */
     struct km_u32map bulk_cache; /* address of a traced kmem_cache -> cache */
     struct km_u32map
         slab_of_page; /* replay: traced page -> model page, caches with bulk allocations */

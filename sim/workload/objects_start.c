@@ -479,8 +479,9 @@ static int build(struct builder *b, struct km_err *err)
     if (!km_slab_init(o->layer, o->os, b->cpu, &p) || !create_caches(b))
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0,
                        "the simulated machine has no memory for its slab caches");
-    if (!o->layer->p.ops->adopt) {
+    if (!o->layer->p.ops->adopt) { /* slabs of the start stay ordinary pages */
         o->starting = false;
+        o->layer->memcg = o->memcg_seen && !o->p.boot;
         return KM_OK;
     }
     use_up(b);

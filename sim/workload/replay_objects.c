@@ -138,7 +138,7 @@ static int objects_open(struct km_replay *r, struct km_err *err)
 
     if (!p.slab)
         return km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                       "os.slab: %s cannot be replayed (allowed: slub)",
+                       "os.slab: %s cannot be replayed",
                        slab_names[r->cfg->os.slab]);
     rc = km_pages_open(r, err);
     if (rc == KM_OK)
@@ -237,7 +237,11 @@ static void slabinfo_file(struct km_replay *r)
                                            .objs_per_slab = info.objs_per_slab,
                                            .pages_per_slab = info.pages_per_slab,
                                            .active_slabs = info.active_slabs,
-                                           .num_slabs = info.num_slabs};
+                                           .num_slabs = info.num_slabs,
+                                           .limit = info.limit,
+                                           .batchcount = info.batchcount,
+                                           .shared = info.shared,
+                                           .shared_avail = info.shared_avail};
     }
     char *text = row ? km_proc_slabinfo(row, nr) : NULL;
 
@@ -252,7 +256,8 @@ static void objects_finish(struct km_replay *r)
     /* All CPUs are idle: whatever the trace did, the slab layer must be sound. */
     KM_BUG_ON(km_slab_check(km_objects_layer(r->objects), r->guest.window.base) != NULL);
     km_objects_summary(r->objects, &r->sum);
-    slabinfo_file(r);
+    if (km_objects_layer(r->objects)->p.ops->first_object) /* there is none under SLOB */
+        slabinfo_file(r);
 }
 
 static void objects_close(struct km_replay *r)

@@ -22,7 +22,7 @@ refused 'sed: 1
 timming: off
 os: {slab: slubb}' ":1:1: sed: unknown key, did you mean 'seed'?" \
     ":2:1: timming: unknown key, did you mean 'timing'?" \
-    ":3:12: os.slab: unknown value 'slubb', did you mean 'slub'? (allowed slub)"
+    ":3:12: os.slab: unknown value 'slubb', did you mean 'slub'? (allowed slab, slob, slub)"
 refused 'seed: 1
 seed: 1' ':2:1: seed: written twice, first in line 1'
 refused 'machine: {l1d: {size: 48KiB, ways: 8, line: 64}}' \

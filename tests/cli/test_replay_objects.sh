@@ -63,8 +63,4 @@ done
 for file in truth.csv latency.csv proc/slabinfo; do
     cmp -s "$tmp/q0/$file" "$tmp/q1000000/$file" || complain "the run-ahead quantum changes $file"
 done
-
-# Allocators that are not there yet are refused with the ones that are.
-expect 2 run "$config" --out "$tmp/s" --quiet --set os.slab=slob
-in_err 'os.slab'
 done_checking

@@ -98,7 +98,22 @@ static inline void fix_free(void *ctx, struct km_cpu *cpu, km_pfn pfn, unsigned 
     s->live_pages -= 1 << order;
 }
 
-static inline struct fixture *fix_create(unsigned cpus, bool random)
+/* Hands out and remembers misuse reports. */
+struct fix_reports {
+    unsigned nr;
+    struct km_misuse last;
+};
+
+static inline void fix_report(void *ctx, const struct km_misuse *m)
+{
+    struct fix_reports *r = ctx;
+
+    r->nr++;
+    r->last = *m;
+}
+
+static inline struct fixture *fix_create_with(unsigned cpus, bool random,
+                                              const struct km_slab_params *extra)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct km_err err = {0};
@@ -123,13 +138,25 @@ static inline struct fixture *fix_create(unsigned cpus, bool random)
     f->src = (struct fix_src){
         .os = &f->os, .window = f->w.base, .next = FIX_FIRST_PFN, .fail_above = 99};
 
-    struct km_slab_params p = {.ops = km_slab_ops_by_name("slub"),
-                               .src = {.alloc = fix_alloc, .free = fix_free, .ctx = &f->src},
-                               .merge = true};
+    struct km_slab_params p = *extra;
 
+    p.src = (struct km_page_src){.alloc = fix_alloc, .free = fix_free, .ctx = &f->src};
+    p.merge = true;
     assert_true(km_slab_init(&f->layer, &f->os, &f->cpu[0], &p));
     assert_null(km_slab_check(&f->layer, f->w.base));
     return f;
+}
+
+static inline struct fixture *fix_create_slab(unsigned cpus, bool random, const char *slab)
+{
+    const struct km_slab_params p = {.ops = km_slab_ops_by_name(slab)};
+
+    return fix_create_with(cpus, random, &p);
+}
+
+static inline struct fixture *fix_create(unsigned cpus, bool random)
+{
+    return fix_create_slab(cpus, random, "slub");
 }
 
 static inline void fix_destroy(struct fixture *f)
