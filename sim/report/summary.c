@@ -85,6 +85,7 @@ static void add_host_dependent(json_t *root, const struct km_run_summary *sum, u
     json_object_set_new(rates, "refs_per_s", json_real(refs_per_s));
     json_object_set_new(rates, "replay_events_per_s",
                         json_real(per_second(sum->events, sum->replay_wall_s)));
+    json_object_set_new(rates, "replay_refs_per_s", json_real(per_second(refs, sum->replay_wall_s)));
     json_object_set_new(rates, "read_events_per_s",
                         json_real(per_second(sum->events, sum->read_wall_s)));
     json_object_set_new(root, "nondeterministic", list);

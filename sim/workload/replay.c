@@ -304,7 +304,7 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void summarise(struct km_replay *r, double begun, double replay_begun)
+static void summarise(struct km_replay *r, double replay_begun)
 {
     const struct km_trace_info *info = km_trace_info(r->trace);
 
@@ -317,7 +317,7 @@ static void summarise(struct km_replay *r, double begun, double replay_begun)
     r->sum.isolated_pages_inferred = r->isolated_pages;
     r->sum.events = r->index;
     r->sum.lost_events = info->lost_events;
-    r->sum.wall_s = seconds() - begun;
+    r->sum.wall_s = seconds() - r->begun_s;
     r->sum.replay_wall_s = seconds() - replay_begun;
     r->sum.sim_ns = r->hw.valid ? r->hw.sim_ps / 1000 : r->now_ns - r->start_ns;
     snprintf(r->sum.trace, sizeof(r->sum.trace), "%s", r->cfg->workload.trace);
@@ -381,7 +381,6 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     const struct km_program program = {.ctx = r, .peek = program_peek, .run = program_run};
     km_progress_start(&r->progress, opt->quiet, "events", 0);
     bool timed = r->cfg->timing == KM_TIMING_FULL && opt->engine;
-    double begun = seconds();
 
     if (r->mode->follows_lists && r->cfg->replay.lookahead) {
         int rc = km_shadow_run(r, r->cfg->workload.trace, err);
@@ -405,7 +404,7 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
         rc = run_timed(r, &program, opt->engine, err);
     else
         run_untimed(r, &program);
-    summarise(r, begun, replay_begun);
+    summarise(r, replay_begun);
     if (rc < 0)
         return rc;
     if (!r->have_time)
@@ -455,6 +454,7 @@ int km_replay_run(const struct km_config *cfg, const struct km_run_options *opt,
     if (!r)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     r->cfg = cfg;
+    r->begun_s = seconds();
     r->stop = opt->stop;
     r->check_period = r->check_in = km_replay_check_period(r);
     r->boost_clear_ns = KM_NEVER;

@@ -89,6 +89,7 @@ struct km_replay {
     struct km_event head; /* next event, read ahead by one */
     bool have_head;
     const volatile sig_atomic_t *stop; /* run_options.h */
+    double begun_s; /* host clock when the run began */
     int status;           /* of the trace reader; negative: damaged */
     struct km_err err;
     bool have_time;
