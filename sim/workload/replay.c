@@ -5,6 +5,7 @@
  * timing off the loop here calls it in order; with timing on the machine does, and an event waits for its
  * time stamp (pacing: timestamps) or only for its CPU (back-to-back).
  */
+#include "sim/workload/owner.h"
 #include "sim/workload/replay.h"
 
 #include "models/os/buddy.h"
@@ -376,6 +377,13 @@ static int nothing_replayed(const struct km_replay *r, struct km_err *err)
     return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0, "no events to replay");
 }
 
+static bool line_owner(void *ctx, km_paddr pa, char *name, size_t name_size, uint32_t *offset)
+{
+    const struct km_replay *r = ctx;
+
+    return km_owner(&r->guest.os, pa, name, name_size, offset);
+}
+
 static int run(struct km_replay *r, const struct km_run_options *opt, struct km_err *err)
 {
     const struct km_program program = {.ctx = r, .peek = program_peek, .run = program_run};
@@ -418,6 +426,7 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     if (km_trace_info(r->trace)->unparsed_lines)
         km_warn("%s: %llu lines are no events and were passed over", r->cfg->workload.trace,
                 (unsigned long long)km_trace_info(r->trace)->unparsed_lines);
+    km_report_set_owner(r->report, line_owner, r);
     rc = km_report_finish(r->report, &r->sum, r->hw.valid ? &r->hw : NULL, err);
     return rc < 0 ? rc : outcome(r, opt->out_dir, err);
 }
