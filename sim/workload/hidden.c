@@ -30,20 +30,25 @@ struct scan {
     bool ok;
 };
 
-static void append(struct scan *s, struct km_hidden_list *list, uint64_t index, km_pfn pfn)
+static bool push(struct km_hidden_list *list, uint64_t index, km_pfn pfn)
 {
     if (list->nr == list->room) {
         size_t room = list->room ? 2 * list->room : 256;
         struct km_hidden_item *grown = realloc(list->item, room * sizeof(*grown));
 
-        if (!grown) {
-            s->ok = false;
-            return;
-        }
+        if (!grown)
+            return false;
         list->item = grown;
         list->room = room;
     }
     list->item[list->nr++] = (struct km_hidden_item){index, pfn};
+    return true;
+}
+
+static void append(struct scan *s, struct km_hidden_list *list, uint64_t index, km_pfn pfn)
+{
+    if (!push(list, index, pfn))
+        s->ok = false;
 }
 
 static void set(struct scan *s, km_pfn pfn, unsigned order, enum where where, uint64_t index)
@@ -149,11 +154,21 @@ int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct k
     free(s.frame);
     if (!s.ok)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory following freed pages");
-    if (out->missed.nr)
-        qsort(out->missed.item, out->missed.nr, sizeof(*out->missed.item), by_index);
-    if (out->isolated.nr)
-        qsort(out->isolated.item, out->isolated.nr, sizeof(*out->isolated.item), by_index);
+    km_hidden_sort(out);
     return rc;
+}
+
+bool km_hidden_add_missed(struct km_hidden *h, uint64_t index, km_pfn pfn)
+{
+    return push(&h->missed, index, pfn);
+}
+
+void km_hidden_sort(struct km_hidden *h)
+{
+    if (h->missed.nr)
+        qsort(h->missed.item, h->missed.nr, sizeof(*h->missed.item), by_index);
+    if (h->isolated.nr)
+        qsort(h->isolated.item, h->isolated.nr, sizeof(*h->isolated.item), by_index);
 }
 
 void km_hidden_release(struct km_hidden *h)

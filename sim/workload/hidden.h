@@ -3,6 +3,7 @@
  *
  * Missed frees: a page of a covered order that is freed lies on a per-CPU list until it is allocated or drained.
  *   If the next thing seen of it is that it is carved out of the buddy lists, its free went past the lists.
+ *   (shadow.c adds those that two allocations in a row pass over although the page should lie on top.)
  * Isolated pages: compaction takes free pages as targets without an event (kernel-behaviour D5). A page that is
  *   freed although it was last seen on the buddy lists was isolated by a compaction run in between.
  */
@@ -30,6 +31,9 @@ struct km_hidden {
 /* bundle: its kpageflags say what was free at the KPAGE_END mark; may be NULL. */
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,
                    struct km_err *err);
+/* One more missed free; false: out of memory. Call km_hidden_sort before the lists are used again. */
+bool km_hidden_add_missed(struct km_hidden *h, uint64_t index, km_pfn pfn);
+void km_hidden_sort(struct km_hidden *h);
 void km_hidden_release(struct km_hidden *h);
 
 #endif

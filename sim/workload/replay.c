@@ -390,7 +390,7 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     km_progress_start(&r->progress, opt->quiet, "events", 0);
     bool timed = r->cfg->timing == KM_TIMING_FULL && opt->engine;
 
-    if (r->mode->follows_lists && r->cfg->replay.lookahead) {
+    if (r->mode->wants_shadow && r->cfg->replay.lookahead) {
         int rc = km_shadow_run(r, r->cfg->workload.trace, err);
 
         if (rc < 0)

@@ -44,7 +44,7 @@ struct km_objects;
 /* One replay mode. */
 struct km_replay_mode_ops {
     const char *name;
-    bool follows_lists; /* keeps per-CPU lists of its own: wants what the trace leaves out (shadow.h) */
+    bool wants_shadow; /* run shadow.h first: what the trace leaves out about per-CPU lists */
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
     void (*mark)(struct km_replay *r, const struct km_event *ev); /* optional: trace_marker lines */

@@ -127,5 +127,5 @@ static void buddy_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     }
 }
 
-const struct km_replay_mode_ops km_replay_oracle = {.name = "oracle", .event = oracle_event};
-const struct km_replay_mode_ops km_replay_buddy = {.name = "buddy", .event = buddy_event};
+const struct km_replay_mode_ops km_replay_oracle = {.name = "oracle", .wants_shadow = true, .event = oracle_event};
+const struct km_replay_mode_ops km_replay_buddy = {.name = "buddy", .wants_shadow = true, .event = buddy_event};

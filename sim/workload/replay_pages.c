@@ -445,4 +445,4 @@ void km_pages_boosted(struct km_replay *r, uint64_t time_ns)
 }
 
 const struct km_replay_mode_ops km_replay_pages = {
-    .name = "pages", .follows_lists = true, .open = km_pages_open, .event = pages_event, .close = km_pages_close};
+    .name = "pages", .wants_shadow = true, .open = km_pages_open, .event = pages_event, .close = km_pages_close};

@@ -7,6 +7,7 @@
  * 2. An allocation from below the head: refilled pages above it were taken silently. Freed pages above it
  *    were either taken silently too, or pushed after this allocation by an interrupt that ran before its
  *    event was recorded; the first is true if they are never seen leaving, the second if they are.
+ *    A block of order > 0 that is passed over twice was never on the list: its free missed it.
  * 3. A page freed while the shadow has it on a list was taken silently before.
  * 4. Between pages_bulk and pages_bulk_ret the probe says how many leave: nothing is inferred.
  * Pageblock types (which list a freed page goes to) come from running mode `buddy` alongside.
@@ -78,6 +79,7 @@ struct shadow {
     /* pages a bulk allocation got although the shadow's list was empty: they were there at the start */
     uint32_t shortage[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES];
     bool refilled[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES]; /* order 0: exactly known by the last bulk's end */
+    struct km_hidden missed; /* found here; joined to the replay's at the end */
     bool failed;
 };
 
@@ -248,6 +250,15 @@ static void correct_bulk(struct shadow *s, unsigned cpu, uint16_t list, km_pfn p
     }
 }
 
+/* A block that two allocations pass over although it should lie on top is not on the list (the bulk allocator
+ * serves single pages only): its free missed the lists. */
+static void missed_free(struct shadow *s, km_pfn pfn)
+{
+    if (!km_hidden_add_missed(&s->missed, s->e[pfn].pushed, pfn))
+        s->failed = true;
+    unlink_frame(s, pfn);
+}
+
 static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index)
 {
     km_pfn pfn = ev->page.pfn;
@@ -263,6 +274,8 @@ static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index
             next = s->e[p].next;
             if (s->e[p].origin == REFILLED) {
                 emit_take(s, p, index);
+            } else if (s->e[p].skipped_by && ev->page.order > 0) {
+                missed_free(s, p);
             } else if (!s->e[p].skipped_by) {
                 if (!skip)
                     skip = new_skip(s, ev, index);
@@ -583,6 +596,11 @@ int km_shadow_run(struct km_replay *r, const char *trace_path, struct km_err *er
         copy_lists(s);
         rc = follow(s, err);
         repair_start(s, r);
+        for (size_t i = 0; i < s->missed.missed.nr; i++)
+            if (!km_hidden_add_missed(&r->hidden, s->missed.missed.item[i].index, s->missed.missed.item[i].pfn))
+                rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking for silent allocations");
+        km_hidden_sort(&r->hidden);
+        km_hidden_release(&s->missed);
     }
 out:
     if (t) {

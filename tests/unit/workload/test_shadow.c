@@ -161,6 +161,29 @@ static void freed_pages_never_seen_again_were_taken(void **state)
     rig_free(rig);
 }
 
+/* Rule 2, blocks.  order 1: b0 b1 at the start; f is freed (event 1), yet the next two allocations take b0 and b1:
+ * f is not on top of the list, so its free went past it. With one allocation only, f could have come after it. */
+static void a_block_passed_over_twice_missed_its_list(void **state)
+{
+    struct rig *rig = rig_new();
+    struct km_guest *g = &rig->r.guest;
+    km_pfn b = RIG_BLOCK(1), f = RIG_BLOCK(1) + 32;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        km_pcp_place(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, b + 2 * i, 1, KM_MT_MOVABLE);
+    line_free(rig, 0, f, 1);
+    line_alloc(rig, 0, b, 1);
+    line_alloc(rig, 0, b + 2, 1);
+    const struct km_adjustments *adj = follow(rig);
+
+    assert_int_equal(adj->nr, 0);
+    assert_int_equal(rig->r.hidden.missed.nr, 1);
+    assert_int_equal(rig->r.hidden.missed.item[0].index, 1);
+    assert_int_equal(rig->r.hidden.missed.item[0].pfn, f);
+    rig_free(rig);
+}
+
 /* Rule 3.  list: a0 a1.  a1 is freed although it is on the list: it was in use, so taken silently before. */
 static void a_page_freed_while_listed_was_taken(void **state)
 {
@@ -248,6 +271,7 @@ int main(void)
         cmocka_unit_test(refilled_pages_above_were_taken),
         cmocka_unit_test(a_freed_page_seen_later_makes_the_allocation_early),
         cmocka_unit_test(freed_pages_never_seen_again_were_taken),
+        cmocka_unit_test(a_block_passed_over_twice_missed_its_list),
         cmocka_unit_test(a_page_freed_while_listed_was_taken),
         cmocka_unit_test(a_bulk_allocation_says_how_many_leave),
         cmocka_unit_test(guessed_pages_move_to_the_list_that_needs_them),
