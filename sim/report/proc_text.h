@@ -73,4 +73,18 @@ struct km_proc_resource {
 };
 char *km_proc_iomem(const struct km_proc_resource *resources, unsigned nr_resources);
 
+/* proc_vmalloc.c: one line of vmallocinfo. Names of callers come from a symbol table, if there is one. */
+enum km_proc_vm_kind { KM_PROC_VM_AREA, KM_PROC_VM_MAP_RAM, KM_PROC_VM_LAZY };
+
+struct km_proc_vm {
+    enum km_proc_vm_kind kind;
+    uint32_t start, bytes; /* with guard page */
+    const char *caller;    /* "function+0x1/0x2"; NULL: none */
+    uint32_t pages;
+    uint64_t phys; /* 0: none */
+    uint32_t flags; /* vm_struct flags of 6.1: 1 ioremap, 2 vmalloc, 4 vmap, 8 user, 16 DMA */
+    bool vpages;    /* the page array is itself vmalloc'ed */
+};
+char *km_proc_vmallocinfo(const struct km_proc_vm *areas, unsigned nr_areas, bool pae);
+
 #endif
