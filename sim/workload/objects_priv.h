@@ -128,6 +128,7 @@ struct km_objects {
     /* replay */
     struct km_os *os;
     const uint8_t *os_window;
+    uint8_t *listed; /* owned; start: [pfn] no slab can be here */
     struct km_slab_layer *layer; /* owned */
     struct km_page_src buddy;
     bool starting; /* slabs come from the start's frames */

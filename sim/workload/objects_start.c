@@ -111,14 +111,48 @@ static bool is_slab_block(const struct km_objects *o, km_pfn head, unsigned orde
     return !bit(page_bits(o, head + (1u << order)), KPF_TAIL);
 }
 
+static void note_range(struct km_objects *o, km_vaddr start, km_vaddr end)
+{
+    for (km_pfn p = km_va_to_pfn(o->os, start); p <= km_va_to_pfn(o->os, end - 1); p++)
+        if (p < o->p.max_low_pfn)
+            o->listed[p] = 1;
+}
+
+/* Frames on per-CPU lists are free although no buddy block; where the traced kernel's own
+ * structures stood is a guess without a snapshot, so an old slab may lie where the model's stand.
+ * False without memory. */
+static bool note_listed(struct km_objects *o)
+{
+    o->listed = calloc(o->p.max_low_pfn, 1);
+    for (unsigned z = 0; o->listed && z < KM_NR_ZONES; z++)
+        for (unsigned cpu = 0; cpu < o->os->p.cpus && o->os->zone[z].present_pages; cpu++)
+            for (unsigned list = 0; list < (o->os->p.thp ? 14u : 12u); list++) {
+                km_vaddr head = o->os->zone[z].pcp_va[cpu] + KM_PCP_LISTS + 8 * list;
+                unsigned order = list < 12 ? list / 3 : o->os->p.pageblock_order;
+
+                for (km_vaddr e = km_peek32(o->os_window, head); e && e != head;
+                     e = km_peek32(o->os_window, e)) {
+                    km_pfn pfn = km_page_pfn(o->os, e - KM_PAGE_LRU);
+
+                    for (km_pfn p = pfn; p < pfn + (1u << order) && p < o->p.max_low_pfn; p++)
+                        o->listed[p] = 1;
+                }
+            }
+    if (o->listed) {
+        note_range(o, o->os->mem_map_va, km_page_va(o->os, o->os->mem_map_end));
+        note_range(o, o->os->p.page_offset + (km_vaddr)o->os->p.static_pa, o->os->static_end_va);
+    }
+    return o->listed != NULL;
+}
+
 static bool frames_taken(const struct km_objects *o, km_pfn head, unsigned order)
 {
     for (km_pfn p = head; p < head + (1u << order); p++) {
         km_pfn block;
         unsigned block_order;
 
-        if (p >= o->p.max_low_pfn || p < o->os->mem_map_pfn || p >= o->os->mem_map_end ||
-            km_pfn_zone(o->os, p) == KM_NR_ZONES ||
+        if (p >= o->p.max_low_pfn || o->listed[p] || p < o->os->mem_map_pfn ||
+            p >= o->os->mem_map_end || km_pfn_zone(o->os, p) == KM_NR_ZONES ||
             km_buddy_find(o->os, o->os_window, p, &block, &block_order))
             return false;
     }
@@ -512,13 +546,15 @@ int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
     o->claimed_ctx = ctx;
     o->buddy = km_page_src_buddy(os);
     o->layer = calloc(1, sizeof(*o->layer));
-    if (!o->layer || !b.list)
+    if (!o->layer || !b.list || !note_listed(o))
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     else
         rc = build(&b, err);
     if (rc == KM_OK && o->no_memory)
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking ahead for objects");
     free(b.list);
+    free(o->listed);
+    o->listed = NULL;
     free(b.slab);
     km_u32map_release(&b.by_head);
     free(o->start);
