@@ -496,7 +496,8 @@ static void finish(struct shadow *s)
         }
     for (size_t i = 0; i < out->nr; i++)
         out->entry[i].of = i;
-    qsort(out->entry, out->nr, sizeof(*out->entry), by_index);
+    if (out->nr)
+        qsort(out->entry, out->nr, sizeof(*out->entry), by_index);
     for (size_t i = 0; i < out->nr; i++)
         if (out->entry[i].kind == KM_ADJUST_EARLY)
             out->entry[i].of = s->skips[out->entry[i].traced].index;

@@ -10,8 +10,8 @@ config=$root/configs/replay.yaml
 cp -r "$root/traces/pae-512m-forkexec" "$bundle"
 chmod -R u+w "$bundle"
 
-# The shipped trace 8 times over: long enough for a signal to meet the replay on any machine.
-for _ in 1 2 3 4 5 6 7 8; do cat "$root/traces/pae-512m-forkexec/trace.txt.gz"; done >"$bundle/trace.txt.gz"
+# The shipped trace 4 times over: long enough for a signal to meet the replay on any machine.
+for _ in 1 2 3 4; do cat "$root/traces/pae-512m-forkexec/trace.txt.gz"; done >"$bundle/trace.txt.gz"
 
 # interrupted SIGNAL TIMING: sends it when the replay has begun to write samples.
 interrupted() {
