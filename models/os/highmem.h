@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * highmem.h - kernel addresses for page frames outside the linear map: kmap, kmap_local, kmap_atomic.
+ * highmem.h - kernel addresses for page frames outside the linear map: kmap, kmap_local,
+ * kmap_atomic.
  *
- * Models:      pkmap: 512 (PAE) or 1024 slots with a count each: 0 free, 1 mapped but unused and not yet
- *              flushed, n > 1 in use by n - 1. A new mapping takes the slot after the last one; whenever the
- *              index wraps to 0 all unused slots are unmapped and the window is flushed once; after a
- *              fruitless turn the caller would sleep. A hash finds the slot of a page.
- *              kmap_local: a stack of 16 fixmap slots per CPU, indexed by a counter of the task; strictly
- *              last in, first out; unmapping clears the entry and invalidates that one page on this CPU.
- *              kmap_atomic: the same and no sleeping until it ends. Switching tasks takes the entries
- *              of the one out and puts those of the other in. Low frames have their linear address always.
+ * Models:      pkmap: 512 (PAE) or 1024 slots with a count each: 0 free, 1 mapped but unused and
+ *              not yet flushed, n > 1 in use by n - 1. A new mapping takes the slot after the last
+ *              one; whenever the index wraps to 0 all unused slots are unmapped and the window is
+ *              flushed once; after a fruitless turn the caller would sleep. A hash finds the slot
+ *              of a page. kmap_local: a stack of 16 fixmap slots per CPU, indexed by a counter of
+ *              the task; strictly last in, first out; unmapping clears the entry and invalidates
+ *              that one page on this CPU. kmap_atomic: the same and no sleeping until it ends.
+ *              Switching tasks takes the entries of the one out and puts those of the other in. Low
+ *              frames have their linear address always.
  *
- *                  fixmap top - (16 x cpu + index) pages:   cpu 0: |0|1|..|15|  cpu 1: |0|1|..|15| ->lower
+ *                  fixmap top - (16 x cpu + index) pages:   cpu 0: |0|1|..|15|  cpu 1: |0|1|..|15|
+ * ->lower
  *
  * Rules:       kmap may sleep: not in atomic sections, not in interrupts; kunmap not in interrupts;
- *              kmap_local nests. What breaks them is not done, returned as a result, and reported once to
- *              `misuse`.
+ *              kmap_local nests. What breaks them is not done, returned as a result, and reported
+ *              once to `misuse`.
  * Not modelled: CONFIG_DEBUG_KMAP_LOCAL (guard slots), the wait queue itself.
  * Invariants:  counted slots are mapped, others not; every mapped slot is in the hash exactly once
  *              (km_highmem_check).
- * Guest/host:  counts, hash and entries are words of kernel memory; a task's counter and entries stand
- *              where the caller says (KM_KMAP_TASK_BYTES inside its task_struct).
+ * Guest/host:  counts, hash and entries are words of kernel memory; a task's counter and entries
+ *              stand where the caller says (KM_KMAP_TASK_BYTES inside its task_struct).
  * Units:       slots, page frames.
  * References:  Linux 6.1 behaviour notes F5, F6.
  */

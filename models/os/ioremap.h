@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * ioremap.h - device memory in the kernel's address space, and the calls that read and write it.
  *
- * Models:      ioremap with a memory type (the PAT index of the page-table entry), aligned to the power
- *              of two above its size (4 KiB to one page-directory entry), one guard page, refusal of system
- *              RAM; readb .. writel, memcpy_fromio, memcpy_toio, memset_io as single references of their
- *              width to the mapped address. What answers is a device: plain device RAM of the host, or a
- *              pair of callbacks (registers with side effects).
- * Not modelled: 2 MiB mappings, conflicts of memory types between mappings, port I/O, write combining
- *              buffers (the memory type is in the entry; what it costs is the machine's business).
- * Invariants:  every access goes through the guest's page tables; an address that leads to no device
- *              reads as all ones, as on a PC bus, and is counted.
+ * Models:      ioremap with a memory type (the PAT index of the page-table entry), aligned to the
+ *              power of two above its size (4 KiB to one page-directory entry), one guard page,
+ *              refusal of system RAM; readb .. writel, memcpy_fromio, memcpy_toio, memset_io as
+ *              single references of their width to the mapped address. What answers is a device:
+ *              plain device RAM of the host, or a pair of callbacks (registers with side effects).
+ * Not modelled: 2 MiB mappings, conflicts of memory types between mappings, port I/O, write
+ *              combining buffers (the memory type is in the entry; what it costs is the machine's
+ *              business).
+ * Invariants:  every access goes through the guest's page tables; an address that leads to no
+ *              device reads as all ones, as on a PC bus, and is counted.
  * Units:       bytes.
- * References:  Linux 6.1 behaviour notes F4; Intel SDM vol. 3A section 12.12 (PAT; Linux' table: WB WC UC-
- *              UC WB WP UC- WT).
+ * References:  Linux 6.1 behaviour notes F4; Intel SDM vol. 3A section 12.12 (PAT; Linux' table: WB
+ *              WC UC- UC WB WP UC- WT).
  */
 #ifndef KM_OS_IOREMAP_H
 #define KM_OS_IOREMAP_H

@@ -6,7 +6,8 @@
  * address leads; the host's window must show the same page frames there. Models do not know how the
  * window is made, so whoever owns it lends these calls. Page tables are written first, then map;
  * unmap comes after the entries were cleared (the kernel's lazy TLB flush is visible in the
- * simulated TLB, not in the window). Units: pages of 4 KiB; va is page aligned.
+ * simulated TLB, not in the window).
+ * Units:       pages of 4 KiB; va is page aligned.
  */
 #ifndef KM_OS_MAP_HOOK_H
 #define KM_OS_MAP_HOOK_H

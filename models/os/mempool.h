@@ -3,8 +3,9 @@
  *
  * Models:      min_nr elements allocated in advance, kept as a stack. A request first tries the
  *              allocator behind the pool without direct reclaim and I/O; only if that fails it
- * takes from the reserve; if that is empty it tries once with all it may do; then it fails if it
- * may not sleep, else it waits for a free. A free refills the reserve first.
+ *              takes from the reserve; if that is empty it tries once with all it may do; then it
+ *              fails if it may not sleep, else it waits for a free. A free refills the reserve
+ *              first.
  *
  *                 alloc: allocator -> reserve -> allocator, reclaiming -> NULL or sleep
  *                 free:  reserve (if below min_nr, wakes a sleeper) -> allocator
@@ -12,8 +13,10 @@
  * Back ends:   a kmem_cache, kmalloc of a size, page blocks of an order (elements are then the
  *              addresses of their struct page).
  * Not modelled: the wait queue: a caller that would sleep gets KM_MEMPOOL_WOULD_SLEEP and comes
- * back. Invariants:  0 <= reserve <= min_nr; elements of the reserve are distinct
- * (km_mempool_check). Units:       elements. References:  Linux 6.1 behaviour notes F8.
+ *              back.
+ * Invariants:  0 <= reserve <= min_nr; elements of the reserve are distinct (km_mempool_check).
+ * Units:       elements.
+ * References:  Linux 6.1 behaviour notes F8.
  */
 #ifndef KM_OS_MEMPOOL_H
 #define KM_OS_MEMPOOL_H

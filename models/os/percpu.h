@@ -5,9 +5,9 @@
  *              static variables' lowmem block, of which only the dynamic part is managed; further
  *              chunks take the highest vmalloc range and get pages on demand, one per CPU and page.
  *              Chunks stand in lists by their largest free run; a request looks from the list of
- * its size upwards and takes the first fit within the chunk. Requests in atomic context use
- *              populated pages only. A worker keeps 2 to 4 populated pages without objects and
- *              gives free chunks but one back.
+ *              its size upwards and takes the first fit within the chunk. Requests in atomic
+ *              context use populated pages only. A worker keeps 2 to 4 populated pages without
+ *              objects and gives free chunks but one back.
  *
  *              unit of CPU 0               unit of CPU 1
  *              |####|..|##|....|####|...   |####|..|##|....|####|...    same map for all units
@@ -15,10 +15,11 @@
  *
  * Not modelled: reserved region (x86-32 has none), giving back pages of sparse chunks, NUMA groups.
  * Search:      the kernel skips regions by hints (largest, leading and trailing free run of each
- *              page-sized block of the map). The hints here are those runs, computed afresh for
- *              the blocks an operation touched; its second-largest run only saves time and is left
- * out. Invariants:  a chunk is in the list of its largest run; block hints describe the map;
- * objects lie in populated pages; counts of free bytes and empty pages are right (km_percpu_check).
+ *              page-sized block of the map). The hints here are those runs, computed afresh for the
+ *              blocks an operation touched; its second-largest run only saves time and is left out.
+ * Invariants:  a chunk is in the list of its largest run; block hints describe the map; objects lie
+ *              in populated pages; counts of free bytes and empty pages are right
+ *              (km_percpu_check).
  * Units:       offsets and sizes in bytes; maps in bits of 4 bytes.
  * References:  Linux 6.1 behaviour notes F7.
  */

@@ -2,14 +2,16 @@
  * rbtree.h - red-black trees in guest memory, with an optional value per subtree (augmentation).
  *
  * Models:      nodes of three words inside the caller's structure: parent address | colour, right,
- * left. Every step is a load or store through the CPU port. Not modelled: RCU-safe stores, the
- * cached leftmost node. Invariants:  root black; no red node has a red child; every path from a
- * node to a missing child crosses the same number of black nodes (km_rb_check); so height <= 2
- * log2(n + 1). Augmentation: refresh(cpu, node) recomputes the node's value from its children; it
- * returns true if the value changed. The tree calls it on every node whose subtree changed,
- * children first. References:  Bayer, Symmetric binary B-trees, 1972; Guibas and Sedgewick, A
- * dichromatic framework for balanced trees, 1978; Cormen et al., Introduction to Algorithms,
- * chapters 13 and 14.
+ *              left. Every step is a load or store through the CPU port.
+ * Not modelled: RCU-safe stores, the cached leftmost node.
+ * Invariants:  root black; no red node has a red child; every path from a node to a missing child
+ *              crosses the same number of black nodes (km_rb_check); so height <= 2 log2(n + 1).
+ * Augmentation: refresh(cpu, node) recomputes the node's value from its children; it returns true
+ *              if the value changed. The tree calls it on every node whose subtree changed,
+ *              children first.
+ * References:  Bayer, Symmetric binary B-trees, 1972; Guibas and Sedgewick, A dichromatic framework
+ *              for balanced trees, 1978; Cormen et al., Introduction to Algorithms, chapters 13 and
+ *              14.
  */
 #ifndef KM_OS_RBTREE_H
 #define KM_OS_RBTREE_H

@@ -2,17 +2,20 @@
  * vmalloc.h - memory that is contiguous in kernel addresses only: vmalloc, vmap, vfree.
  *
  * Models:      vm_struct (36 bytes, kmalloc), the range from vmap.h with one unmapped guard page,
- * the page array (kmalloc up to a page, a nested vmalloc above), pages from the bulk allocator in
- * requests of at most 100 and one by one where that falls short, page-table entries written one by
- * one. Freeing clears the entries at once, hands the range to the lazy list, then the pages go back
- *              one by one. A free inside an interrupt writes itself onto a per-CPU list (the link
- * stands in the memory to be freed) and is done by km_vmalloc_work, as is the purge of lazy ranges
- * once there are too many. Failure:     ordinary results: 0 and a reason (enum km_vm_fail),
- * everything taken so far given back. Not modelled: large-page mappings, KASAN shadow, memcg
- * charges of the pages, fatal signals. Invariants:  every busy area with a vm_struct has size =
- * bytes + guard; pages in its array are mapped at consecutive addresses; the guard page is never
- * mapped (km_vmalloc_check). Units:       bytes, pages; caller is the guest text address of the
- * call. References:  Linux 6.1 behaviour notes F1 to F4; vmap.h.
+ *              the page array (kmalloc up to a page, a nested vmalloc above), pages from the bulk
+ *              allocator in requests of at most 100 and one by one where that falls short, page-
+ *              table entries written one by one. Freeing clears the entries at once, hands the
+ *              range to the lazy list, then the pages go back one by one. A free inside an
+ *              interrupt writes itself onto a per-CPU list (the link stands in the memory to be
+ *              freed) and is done by km_vmalloc_work, as is the purge of lazy ranges once there are
+ *              too many.
+ * Failure:     ordinary results: 0 and a reason (enum km_vm_fail), everything taken so far given
+ *              back.
+ * Not modelled: large-page mappings, KASAN shadow, memcg charges of the pages, fatal signals.
+ * Invariants:  every busy area with a vm_struct has size = bytes + guard; pages in its array are
+ *              mapped at consecutive addresses; the guard page is never mapped (km_vmalloc_check).
+ * Units:       bytes, pages; caller is the guest text address of the call.
+ * References:  Linux 6.1 behaviour notes F1 to F4; vmap.h.
  */
 #ifndef KM_OS_VMALLOC_H
 #define KM_OS_VMALLOC_H

@@ -3,12 +3,13 @@
  * flush.
  *
  * Models:      free areas in an address-ordered tree whose nodes carry the largest free size below
- * them; the LOWEST range that fits is taken (for alignments above a page the tree is searched for
- * size + align - 1, so a smaller hole that happens to be aligned is passed over). Ranges are cut
- * from the left or right edge, or split. Busy areas in a tree by address. Areas given back wait on
- *              the lazy list, merged with their neighbours, until more than lazy_max pages wait:
- * then one TLB flush over the whole span returns them all. A failed search flushes once and tries
- * again. Ranges for per-CPU chunks are taken from the highest free address.
+ *              them; the LOWEST range that fits is taken (for alignments above a page the tree is
+ *              searched for size + align - 1, so a smaller hole that happens to be aligned is
+ *              passed over). Ranges are cut from the left or right edge, or split. Busy areas in a
+ *              tree by address. Areas given back wait on the lazy list, merged with their
+ *              neighbours, until more than lazy_max pages wait: then one TLB flush over the whole
+ *              span returns them all. A failed search flushes once and tries again. Ranges for per-
+ *              CPU chunks are taken from the highest free address.
  *
  *              start                                                                    end
  *                |#####|g|.....|~~~~~~~|####|g|........................................|
@@ -16,12 +17,14 @@
  *
  * Not modelled: the vmap notifier chain; NUMA.
  * Guest/host:  struct vmap_area (32 bytes) comes from the kmem_cache vmap_area; roots, list heads,
- * counters and locks are words of the kernel's bss; one spare vmap_area per CPU is kept for splits.
+ *              counters and locks are words of the kernel's bss; one spare vmap_area per CPU is
+ *              kept for splits.
  * Invariants:  free, busy and lazy areas are disjoint and cover [start, end); neighbouring free
- * areas are merged; a free node's maximum is the maximum of its subtree; the lazy counter is the
- * sum of the lazy areas. Units:       bytes, guest virtual addresses; lazy counts in pages.
+ *              areas are merged; a free node's maximum is the maximum of its subtree; the lazy
+ *              counter is the sum of the lazy areas.
+ * Units:       bytes, guest virtual addresses; lazy counts in pages.
  * References:  Linux 6.1 behaviour notes F1, F2, F7; Knuth, TAOCP vol. 1, section 2.5 (boundary
- * merging).
+ *              merging).
  */
 #ifndef KM_OS_VMAP_H
 #define KM_OS_VMAP_H

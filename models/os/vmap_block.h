@@ -2,10 +2,11 @@
  * vmap_block.h - vm_map_ram: short-lived mappings of a few pages without the cost of an area each.
  *
  * Models:      per-CPU blocks of 64 pages (1024 vmalloc pages per CPU place / 16 on 32-bit with 32
- * CPUs), aligned to their size. Requests of at most 32 pages, rounded up to a power of two, are cut
- * from the front of a block of the calling CPU; what is given back is only `dirty` and comes back
- * when the entire block is dirty, or when nothing but dirt is left at a purge of fragmented blocks.
- *              Larger requests take an area of their own, without guard page.
+ *              CPUs), aligned to their size. Requests of at most 32 pages, rounded up to a power of
+ *              two, are cut from the front of a block of the calling CPU; what is given back is
+ *              only `dirty` and comes back when the entire block is dirty, or when nothing but dirt
+ *              is left at a purge of fragmented blocks. Larger requests take an area of their own,
+ *              without guard page.
  *
  *                | dirty | used |dirty|  used  |  free -> |      free + used + dirty = 64
  *

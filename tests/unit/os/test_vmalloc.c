@@ -297,6 +297,65 @@ static void top_down_for_chunks(void **state)
     vmem_close(m);
 }
 
+struct counts {
+    uint64_t refs, invlpgs;
+    km_vaddr first, last;
+};
+
+static void count_ref(struct km_cpu *cpu, km_vaddr va, uint32_t bytes, enum km_ref_kind kind)
+{
+    struct counts *n = cpu->ctx;
+
+    (void)va, (void)bytes, (void)kind;
+    n->refs++;
+}
+
+static void count_exec(struct km_cpu *cpu, const struct km_site *site, uint32_t insns)
+{
+    (void)cpu, (void)insns;
+    assert_true(site->text_va > 0xc1000000u);
+}
+
+static void count_invlpg(struct km_cpu *cpu, km_vaddr va)
+{
+    struct counts *n = cpu->ctx;
+
+    if (!n->invlpgs++)
+        n->first = va;
+    n->last = va;
+}
+
+/* Without a hook for all CPUs the purge invalidates every page of the lazy span on the calling one.
+ */
+static void work_costs_time_on_a_timed_cpu(void **state)
+{
+    (void)state;
+    static const struct km_cpu_ops ops = {
+        .name = "count", .ref = count_ref, .exec = count_exec, .invlpg = count_invlpg};
+    struct vmem *m = vmem_open();
+    struct km_cpu *cpu = cpu0(m);
+    struct counts n = {0};
+
+    m->v.vmap.flush_tlb = NULL;
+    cpu->ops = &ops;
+    cpu->ctx = &n;
+    cpu->line_shift = 6;
+    km_vaddr va = km_vmalloc(&m->v, cpu, 10 * 4 * K, 0);
+    uint64_t refs = n.refs;
+
+    assert_true(refs > 10 * 4 && cpu->insns > 1000); /* entries, page array, structures */
+    assert_int_equal(n.invlpgs, 0);
+    km_vfree(&m->v, cpu, va, false);
+    assert_true(n.refs > refs);
+    assert_int_equal(n.invlpgs, 0);
+    km_vm_unmap_aliases(&m->v, cpu);
+    assert_int_equal(n.invlpgs, 11);
+    assert_int_equal(n.first, va);
+    assert_int_equal(n.last, va + 10 * 4 * K);
+    vmem_check(m);
+    vmem_close(m);
+}
+
 enum { PLAY_LIVE = 256, PLAY_STEPS = 4000 };
 
 struct live {
@@ -386,6 +445,7 @@ int main(void)
         cmocka_unit_test(vmap_shows_the_callers_frames),
         cmocka_unit_test(vm_map_ram_uses_blocks),
         cmocka_unit_test(top_down_for_chunks),
+        cmocka_unit_test(work_costs_time_on_a_timed_cpu),
         cmocka_unit_test(random_requests),
     };
 
