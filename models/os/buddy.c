@@ -145,6 +145,19 @@ static void split_down(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, 
     }
 }
 
+static void carved(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order,
+                   enum km_migratetype mt)
+{
+    km_st32(cpu, km_page_va(os, pfn) + KM_PAGE_INDEX, mt);
+    km_exec(cpu, &site_take, 20);
+    km_trace_tp(os, cpu,
+                &(struct km_tp){.kind = KM_TP_ZONE_LOCKED,
+                                .pfn = pfn,
+                                .order = (uint8_t)order,
+                                .migratetype = (uint8_t)mt,
+                                .flag = km_pcp_covers(os, order) && mt < KM_MT_PCP_TYPES});
+}
+
 km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                          enum km_migratetype mt)
 {
@@ -160,14 +173,7 @@ km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z
         unfile_block(os, cpu, z, pfn, o);
         split_down(os, cpu, z, pfn, o, order, mt);
         km_zone_add_free(cpu, &os->zone[z], -(1 << order));
-        km_st32(cpu, km_page_va(os, pfn) + KM_PAGE_INDEX, mt);
-        km_exec(cpu, &site_take, 20);
-        km_trace_tp(os, cpu,
-                    &(struct km_tp){.kind = KM_TP_ZONE_LOCKED,
-                                    .pfn = pfn,
-                                    .order = (uint8_t)order,
-                                    .migratetype = (uint8_t)mt,
-                                    .flag = km_pcp_covers(os, order) && mt < KM_MT_PCP_TYPES});
+        carved(os, cpu, pfn, order, mt);
         return pfn;
     }
     return KM_PFN_NONE;
@@ -337,6 +343,14 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
                      enum km_migratetype mt, unsigned alloc_flags)
 {
     for (;;) {
+        if (KM_UNLIKELY(os->carve.choose)) {
+            km_pfn chosen = os->carve.choose(os->carve.ctx, cpu, z, order, mt);
+
+            if (chosen != KM_PFN_NONE && km_buddy_take_at(os, cpu, z, chosen, order, mt)) {
+                carved(os, cpu, chosen, order, mt);
+                return chosen;
+            }
+        }
         km_pfn pfn = km_buddy_take_own(os, cpu, z, order, mt);
 
         if (pfn != KM_PFN_NONE)
@@ -344,6 +358,18 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
         if (mt >= KM_MT_PCP_TYPES || !fall_back(os, cpu, z, order, mt, alloc_flags))
             return KM_PFN_NONE;
     }
+}
+
+km_pfn km_buddy_next(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned order,
+                     enum km_migratetype mt)
+{
+    for (unsigned o = order; o < KM_NR_ORDERS; o++) {
+        km_vaddr head = km_free_list_va(&os->zone[z], o, mt), node = km_peek32(window, head);
+
+        if (node != head)
+            return km_page_pfn(os, node - KM_PAGE_LRU);
+    }
+    return KM_PFN_NONE;
 }
 
 bool km_buddy_find(const struct km_os *os, const uint8_t *window, km_pfn pfn, km_pfn *head, unsigned *order)

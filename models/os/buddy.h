@@ -27,6 +27,10 @@ km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z
 bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
                       enum km_migratetype mt);
 
+/* Head of the block km_buddy_take_own would split; KM_PFN_NONE if there is none. Untimed. */
+km_pfn km_buddy_next(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned order,
+                     enum km_migratetype mt);
+
 /* Moves every free block of pfn's pageblock to the tails of mt's lists; returns how many pages moved. */
 uint32_t km_buddy_move_pageblock(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn,
                                  enum km_migratetype mt);

@@ -623,6 +623,16 @@ void km_memblock_trim_memory(struct km_memblock *mb, struct km_cpu *cpu, km_padd
     }
 }
 
+void km_memblock_set_total_size(struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
+                                km_paddr total)
+{
+    km_vaddr va = total_va(mb, kind);
+
+    if (kind == KM_MEMBLOCK_MEMORY)
+        mb->trim_excess += total - ld_paddr(mb, cpu, va);
+    st_paddr(mb, cpu, va, total);
+}
+
 /* Address below which `limit` bytes of memory lie; addr_max if there is less. */
 static km_paddr limit_to_addr(struct km_memblock *mb, struct km_cpu *cpu, km_paddr limit)
 {

@@ -109,6 +109,9 @@ void km_memblock_allow_resize(struct km_memblock *mb);
 /* Shrinks every memory region inwards to align (a power of two); total_size keeps the bytes lost at
  * the edges of regions that survive, as in the kernel. */
 void km_memblock_trim_memory(struct km_memblock *mb, struct km_cpu *cpu, km_paddr align);
+/* Puts a total back that an earlier trim left too large: rebuilding the arrays of another memblock. */
+void km_memblock_set_total_size(struct km_memblock *mb, struct km_cpu *cpu, enum km_memblock_kind kind,
+                                km_paddr total);
 /* Sets or clears flag bits of the memory in the range. */
 int km_memblock_mark(struct km_memblock *mb, struct km_cpu *cpu, km_paddr base, km_paddr size,
                      uint32_t flag);

@@ -66,6 +66,14 @@ struct km_tracer {
     void *ctx;
 };
 
+/* Which free block the next carving of a zone takes, asked under the zone lock: KM_PFN_NONE leaves it to the
+ * rules. Only a replay that follows its trace sets it. */
+struct km_carve_hook {
+    km_pfn (*choose)(void *ctx, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                     enum km_migratetype mt); /* NULL: off */
+    void *ctx;
+};
+
 struct km_zone {
     const char *name; /* "DMA" ... */
     km_vaddr va;      /* struct zone in guest memory */
@@ -87,6 +95,7 @@ struct km_os {
     bool reclaim_succeeds;  /* replay: the traced kernel's reclaim served what fails at MIN here */
     uint64_t marks_ignored; /* how often that happened */
     struct km_tracer tracer;
+    struct km_carve_hook carve;
     struct km_slab_layer *slab; /* NULL until the slab layer is up */
 };
 

@@ -152,7 +152,7 @@ static km_pfn slow_path(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsi
     return pfn;
 }
 
-static void prepare(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp, unsigned order)
+void km_prep_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp, unsigned order)
 {
     km_vaddr page = km_page_va(os, pfn);
 
@@ -180,7 +180,7 @@ km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsign
             pfn = slow_path(os, cpu, gfp, order);
     }
     if (pfn != KM_PFN_NONE)
-        prepare(os, cpu, pfn, gfp, order);
+        km_prep_page(os, cpu, pfn, gfp, order);
     km_trace_tp(os, cpu,
                 &(struct km_tp){.kind = KM_TP_PAGE_ALLOC,
                                 .pfn = pfn,
@@ -202,7 +202,7 @@ static void free_block(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, 
 }
 
 /* free_pages_prepare: the page forgets what it was. */
-static void forget(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
+void km_forget_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
 {
     km_vaddr page = km_page_va(os, pfn);
     uint32_t flags = km_ld32(cpu, page + KM_PAGE_FLAGS);
@@ -222,7 +222,7 @@ static void free_one(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned 
     enum km_zone_id z = km_pfn_zone(os, pfn);
 
     KM_BUG_ON(z == KM_NR_ZONES);
-    forget(os, cpu, pfn, order);
+    km_forget_page(os, cpu, pfn, order);
     if (km_pcp_covers(os, order))
         km_pcp_free(os, cpu, z, pfn, order);
     else
@@ -241,7 +241,7 @@ void km_free_pages_bypass(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsi
 
     KM_BUG_ON(z == KM_NR_ZONES);
     km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn, .order = (uint8_t)order});
-    forget(os, cpu, pfn, order);
+    km_forget_page(os, cpu, pfn, order);
     free_block(os, cpu, z, pfn, order, false);
 }
 
@@ -250,7 +250,7 @@ void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uns
     enum km_zone_id z = km_pfn_zone(os, pfn);
 
     KM_BUG_ON(z == KM_NR_ZONES);
-    forget(os, cpu, pfn, order);
+    km_forget_page(os, cpu, pfn, order);
     free_block(os, cpu, z, pfn, order, true);
 }
 
@@ -290,7 +290,7 @@ km_pfn km_bulk_page(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uin
 
     km_exec(cpu, &site_bulk, 24);
     if (pfn != KM_PFN_NONE)
-        prepare(os, cpu, pfn, gfp, 0);
+        km_prep_page(os, cpu, pfn, gfp, 0);
     return pfn;
 }
 

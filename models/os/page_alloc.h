@@ -22,6 +22,9 @@ unsigned km_alloc_pages_bulk(struct km_os *os, struct km_cpu *cpu, uint32_t gfp,
  * ordinary path), and one page. */
 enum km_zone_id km_bulk_zone(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned nr);
 km_pfn km_bulk_page(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, uint32_t gfp);
+/* What a block gets when it is handed out (prep_new_page) and loses when it comes back (free_pages_prepare). */
+void km_prep_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp, unsigned order);
+void km_forget_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 /* free_unref_page_list: batched order-0 frees (traced twice, as the kernel does). */
 void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *pfn, unsigned nr);
 

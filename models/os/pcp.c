@@ -273,22 +273,53 @@ void km_pcp_place(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsig
     km_st32(cpu, pcp + KM_PCP_COUNT, km_ld32(cpu, pcp + KM_PCP_COUNT) + (1u << order));
 }
 
-bool km_pcp_remove(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn)
+/* List of `on_cpu` that pfn is on; -1 if it is on none. Untimed. */
+static int listed_on(const struct km_os *os, const uint8_t *window, km_vaddr pcp, km_pfn pfn)
 {
-    km_vaddr pcp = os->zone[z].pcp_va[on_cpu], wanted = km_page_va(os, pfn) + KM_PAGE_LRU;
+    km_vaddr wanted = km_page_va(os, pfn) + KM_PAGE_LRU;
 
     for (unsigned i = 0; i < nr_lists(os); i++) {
         km_vaddr head = list_va(pcp, i);
 
-        for (km_vaddr n = km_peek32(cpu->window, head); n != head; n = km_peek32(cpu->window, n)) {
-            if (n != wanted)
-                continue;
-            km_list_del(cpu, n);
-            km_st32(cpu, pcp + KM_PCP_COUNT, km_ld32(cpu, pcp + KM_PCP_COUNT) - (1u << list_order(os, i)));
-            return true;
-        }
+        for (km_vaddr n = km_peek32(window, head); n != head; n = km_peek32(window, n))
+            if (n == wanted)
+                return (int)i;
     }
-    return false;
+    return -1;
+}
+
+int km_pcp_listed_order(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu,
+                        km_pfn pfn)
+{
+    int index = listed_on(os, window, os->zone[z].pcp_va[on_cpu], pfn);
+
+    return index < 0 ? -1 : (int)list_order(os, (unsigned)index);
+}
+
+bool km_pcp_remove(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn)
+{
+    km_vaddr pcp = os->zone[z].pcp_va[on_cpu], count = pcp + KM_PCP_COUNT;
+    int index = listed_on(os, cpu->window, pcp, pfn);
+
+    if (index < 0)
+        return false;
+    km_list_del(cpu, km_page_va(os, pfn) + KM_PAGE_LRU);
+    km_st32(cpu, count, km_ld32(cpu, count) - (1u << list_order(os, (unsigned)index)));
+    return true;
+}
+
+bool km_pcp_replace(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn,
+                    km_pfn with, unsigned order)
+{
+    km_vaddr page = km_page_va(os, pfn), other = km_page_va(os, with);
+    int index = listed_on(os, cpu->window, os->zone[z].pcp_va[on_cpu], pfn);
+
+    if (index < 0 || list_order(os, (unsigned)index) != order)
+        return false;
+    km_list_add(cpu, other + KM_PAGE_LRU, page + KM_PAGE_LRU);
+    km_list_del(cpu, page + KM_PAGE_LRU);
+    km_st32(cpu, other + KM_PAGE_INDEX, km_ld32(cpu, page + KM_PAGE_INDEX));
+    return true;
 }
 
 bool km_pcp_has(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu, unsigned order,

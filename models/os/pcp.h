@@ -31,6 +31,13 @@ void km_pcp_place(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsig
 /* Takes a given page off whatever per-CPU list of `on_cpu` it is on; false if it is on none. Untimed search. */
 bool km_pcp_remove(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn);
 
+/* Order of the list of `on_cpu` that pfn heads an entry of; -1 if there is none. Untimed search. */
+int km_pcp_listed_order(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu,
+                        km_pfn pfn);
+/* Puts `with` in the place of a listed block of this order; false if pfn is not listed. Untimed search. */
+bool km_pcp_replace(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu, km_pfn pfn,
+                    km_pfn with, unsigned order);
+
 /* Would the next take be served without a refill? Untimed. */
 bool km_pcp_has(const struct km_os *os, const uint8_t *window, enum km_zone_id z, unsigned on_cpu, unsigned order,
                 enum km_migratetype mt);

@@ -307,7 +307,7 @@ static const struct km_field replay_fields[] = {
     {.key = "pacing", .type = KM_FIELD_CHOICE, AT(REPLAY, pacing), .choices = pacing_choices,
      .def = "timestamps", .help = "when events happen"},
     {.key = "resync", .type = KM_FIELD_BOOL, AT(REPLAY, resync), .def = "false",
-     .help = "after a truth sample continue from the real state"},
+     .help = "pages: score each decision, then continue from the traced one (truth.resyncs)"},
     {.key = "lookahead", .type = KM_FIELD_BOOL, AT(REPLAY, lookahead), .def = "true",
      .help = "infer what the start state does not tell from the trace ahead"},
     {.key = "check_events", .type = KM_FIELD_NUMBER, AT(REPLAY, check_events), .max = UINT64_MAX, .unit = "events",

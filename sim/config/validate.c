@@ -239,8 +239,6 @@ static void check_without_effect(struct check *c)
         bool on;
         const char *section, *key;
     } option[] = {
-        {c->cfg->replay.resync, "replay", "resync"},
-        {c->cfg->report.trace_out, "report", "trace_out"},
         {c->cfg->report.vcd, "report", "vcd"},
     };
 
@@ -248,6 +246,23 @@ static void check_without_effect(struct check *c)
         if (option[i].on)
             warning(c, option[i].section, option[i].key, "%s has no effect in this version",
                     option[i].key);
+}
+
+/* Options that act in some replay modes only. */
+static void check_replay(struct check *c)
+{
+    const struct km_config *cfg = c->cfg;
+    const bool replay = cfg->workload.type == KM_WL_REPLAY;
+
+    if (cfg->replay.resync && (!replay || cfg->replay.mode != KM_REPLAY_PAGES))
+        warning(c, "replay", "resync mode", "resync acts in replay.mode pages only");
+    if (!cfg->report.trace_out)
+        return;
+    if (!replay || (cfg->replay.mode != KM_REPLAY_PAGES && cfg->replay.mode != KM_REPLAY_OBJECTS))
+        warning(c, "report", "trace_out", "trace_out is written in replay.mode pages and objects only");
+    else if (cfg->replay.resync)
+        warning(c, "report", "trace_out",
+                "trace_out is not written with replay.resync: what is corrected is no event");
 }
 
 unsigned km_config_validate(const struct km_config *cfg, const struct km_origins *origins,
@@ -269,6 +284,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_mapping(&c);
     check_dram_timing(&c);
     check_workload(&c);
+    check_replay(&c);
     check_without_effect(&c);
     return c.nr_errors;
 }

@@ -143,6 +143,13 @@ void km_report_callsite(struct km_report *r, const char *site,
         r->no_memory = true;
 }
 
+void km_report_trace_line(struct km_report *r, const char *line, size_t len)
+{
+    if (!r->trace_out.dir)
+        km_trace_out_open(&r->trace_out, &r->dir);
+    km_trace_out_line(&r->trace_out, line, len);
+}
+
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text)
 {
     char rel[64];
@@ -173,6 +180,7 @@ static void finish_files(struct km_report *r, const struct km_hw_stats *hw)
     km_out_commit(&r->events);
     km_out_commit(&r->truth.out);
     km_out_commit(&r->frag.out);
+    km_trace_out_commit(&r->trace_out);
     km_latency_write(&r->latency, &r->dir);
     km_callsites_write(&r->callsites, &r->dir);
     km_false_sharing_write(hw, r->owner, r->owner_ctx, &r->dir);
@@ -206,6 +214,7 @@ void km_report_close(struct km_report *r)
     km_out_abandon(&r->events);
     km_out_abandon(&r->truth.out);
     km_out_abandon(&r->frag.out);
+    km_trace_out_abandon(&r->trace_out);
     km_latency_release(&r->latency);
     km_callsites_release(&r->callsites);
     free(r);

@@ -63,6 +63,9 @@ struct km_callsite_totals {
 void km_report_callsite(struct km_report *r, const char *site,
                         const struct km_callsite_totals *totals);
 
+/* One line of DIR/trace.out.txt.gz without its line end; the first one makes the file. */
+void km_report_trace_line(struct km_report *r, const char *line, size_t len);
+
 /* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);
 
@@ -90,6 +93,7 @@ struct km_run_summary {
                                      "buddyinfo" ... */
     bool start_inferred;
     uint64_t silent_pages_inferred;      /* taken without an event, found by looking ahead  */
+    uint64_t resyncs; /* replay.resync: decisions of the model replaced by the traced ones */
     uint64_t early_allocations_inferred; /* recorded later than they happened, found likewise */
     uint64_t missed_frees_inferred;      /* that went past the per-CPU lists                */
     uint64_t isolated_pages_inferred;    /* taken from the free lists by compaction         */

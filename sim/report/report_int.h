@@ -101,6 +101,16 @@ void km_false_sharing_write(const struct km_hw_stats *hw, km_report_owner_fn *ow
                             struct km_outdir *d);
 json_t *km_false_sharing_json(const struct km_hw_stats *hw);
 
+/* trace_out.c; dir is NULL until the first line */
+struct km_trace_out {
+    struct gzFile_s *gz;
+    struct km_outdir *dir;
+};
+void km_trace_out_open(struct km_trace_out *t, struct km_outdir *d);
+void km_trace_out_line(struct km_trace_out *t, const char *line, size_t len);
+void km_trace_out_commit(struct km_trace_out *t);
+void km_trace_out_abandon(struct km_trace_out *t);
+
 /* summary.c */
 json_t *km_hw_cache_json(const struct km_hw_stats *hw);
 json_t *km_hw_tlb_json(const struct km_hw_stats *hw);
@@ -119,6 +129,7 @@ struct km_report {
     struct km_fragmentation frag;
     struct km_latency latency;
     struct km_callsites callsites;
+    struct km_trace_out trace_out;
     km_report_owner_fn *owner;
     void *owner_ctx;
     bool no_memory, finished;

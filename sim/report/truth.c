@@ -186,6 +186,7 @@ json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum
                         json_integer((json_int_t)sum->missed_frees_inferred));
     json_object_set_new(o, "isolated_pages_inferred",
                         json_integer((json_int_t)sum->isolated_pages_inferred));
+    json_object_set_new(o, "resyncs", json_integer((json_int_t)sum->resyncs));
     json_object_set_new(o, "lost_events", json_integer((json_int_t)sum->lost_events));
     json_object_set_new(o, "objects", objects_json(sum));
     return o;

@@ -149,6 +149,11 @@ const char *km_trace_string(const struct km_trace *trace, uint32_t id)
     return km_intern_text(&trace->strings, id);
 }
 
+uint32_t km_trace_intern(struct km_trace *trace, const char *text)
+{
+    return km_intern(&trace->strings, text, strlen(text));
+}
+
 void km_trace_close(struct km_trace *trace)
 {
     if (!trace)

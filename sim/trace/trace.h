@@ -40,6 +40,8 @@ const struct km_trace_info *km_trace_info(const struct km_trace *trace);
 void km_trace_want_text(struct km_trace *trace, bool want);
 /* Text of an interned string; "" for 0. Valid until close. */
 const char *km_trace_string(const struct km_trace *trace, uint32_t id);
+/* Number of a text in the same table: for events that are written with this trace (write.h). */
+uint32_t km_trace_intern(struct km_trace *trace, const char *text);
 void km_trace_close(struct km_trace *trace);
 
 /* A format: one file in sim/trace/, one row in km_trace_formats[] (sorted by name,

@@ -7,6 +7,8 @@
  */
 #include "sim/workload/owner.h"
 #include "sim/workload/replay.h"
+#include "sim/workload/resync.h"
+#include "sim/workload/trace_out.h"
 
 #include "models/os/buddy.h"
 #include "models/os/pcp.h"
@@ -96,8 +98,10 @@ static bool fetch(struct km_replay *r)
             return false;
         }
         r->index++;
-        if (!km_replay_past_start(r, &r->head))
+        if (!km_replay_past_start(r, &r->head)) {
+            km_replay_trace_early(r, &r->head);
             continue;
+        }
         if (r->head.cpu >= r->guest.os.p.cpus) {
             km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
             continue;
@@ -198,6 +202,7 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     r->at[cpu->id].index = r->index;
     r->at[cpu->id].time_ns = r->now_ns = ev.time_ns;
     km_samples_time(r, ev.time_ns);
+    km_replay_trace_event(r, &ev);
     if (ev.type == KM_EV_MARK) {
         km_samples_mark(r, &ev);
         if (r->mode->mark)
@@ -220,6 +225,8 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
 {
     struct km_replay *r = ctx;
 
+    km_replay_trace_tp(r, cpu, tp);
+    km_resync_tp(r, cpu, tp);
     if (tp->kind == KM_TP_EXTFRAG) {
         km_report_event(r->report, r->at[cpu->id].time_ns, cpu->id, "extfrag_model",
                         "frame %#x order %u type %u from order %u type %u", tp->pfn, tp->order, tp->migratetype,
@@ -446,6 +453,7 @@ static void release(struct km_replay *r)
     free(r->guessed);
     km_guest_release(&r->guest);
     km_live_objects_release(r);
+    km_replay_trace_close(r);
     if (r->bundle) {
         km_bundle_release(r->bundle);
         free(r->bundle);
@@ -478,6 +486,8 @@ int km_replay_run(const struct km_config *cfg, const struct km_run_options *opt,
         rc = build_start(r, path, err);
     if (rc == KM_OK)
         rc = km_report_open(&r->report, opt->out_dir, cfg, opt->force, err);
+    if (rc == KM_OK)
+        rc = km_replay_trace_open(r, err);
     if (rc == KM_OK)
         rc = run(r, opt, err);
     release(r);

@@ -40,6 +40,8 @@ struct km_replay;
 struct km_pages_state;
 struct km_live_objects;
 struct km_objects;
+struct km_replay_trace;
+struct km_resync;
 
 /* One replay mode. */
 struct km_replay_mode_ops {
@@ -82,6 +84,8 @@ struct km_replay {
     struct km_pages_state *pages;   /* replay_pages.c */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
+    struct km_resync *resync;          /* resync.c; NULL: the model goes its own way */
+    struct km_replay_trace *trace_out; /* trace_out.c; NULL: no trace is written */
     const struct km_engine_ops *engine;
     void *machine;        /* timed engine; NULL with timing off */
     struct km_hw_stats hw;

@@ -13,6 +13,8 @@
  */
 #include "sim/workload/pending.h"
 #include "sim/workload/replay.h"
+#include "sim/workload/resync.h"
+#include "sim/workload/trace_out.h"
 
 #include "models/base/bits.h"
 #include "models/os/page_alloc.h"
@@ -39,6 +41,7 @@ struct bulk_call { /* between pages_bulk and pages_bulk_ret */
     uint64_t left;
     uint32_t gfp, carved;
     enum km_zone_id zone;
+    bool open; /* not yet returned */
 };
 
 struct km_pages_state {
@@ -169,8 +172,11 @@ static void commit_due(struct km_replay *r, struct km_cpu *cpu, const struct km_
     struct km_pending *p = &state(r)->pending[cpu->id];
     uint32_t due = km_pending_due(p, ev);
 
-    for (uint32_t i = 0; i < due; i++)
+    for (uint32_t i = 0; i < due; i++) {
+        km_replay_trace_batched(r, cpu, ev->type == KM_EV_PAGE_FREE_BATCHED && p->traced[i] == ev->page.pfn);
         commit_free(r, cpu, p->traced[i], 0);
+    }
+    km_replay_trace_batched(r, cpu, false);
     km_pending_drop(p, due);
 }
 
@@ -305,6 +311,7 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
         pfn = km_alloc_pages(&g->os, cpu, ev->page.gfp, order);
     measure(r, cpu, "page_alloc", before);
     km_replay_pfn_agreement(r, ev, pfn);
+    pfn = km_resync_alloc(r, cpu, ev, pfn);
     if (pfn == KM_PFN_NONE) {
         km_report_event(r->report, ev->time_ns, ev->cpu, "alloc_failure", "order %u gfp %#x in the model only", order,
                         ev->page.gfp);
@@ -341,7 +348,7 @@ static void on_bulk(struct km_replay *r, struct km_cpu *cpu, const struct km_eve
 {
     struct bulk_call *b = &state(r)->bulk[cpu->id];
 
-    *b = (struct bulk_call){.gfp = ev->probe.gfp};
+    *b = (struct bulk_call){.gfp = ev->probe.gfp, .open = true};
     b->zone = km_bulk_zone(&r->guest.os, cpu, b->gfp, (unsigned)km_min_u64(ev->probe.a, UINT32_MAX));
     if (b->zone == KM_NR_ZONES)
         return;
@@ -369,6 +376,7 @@ static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu)
         bulk_step(r, cpu, true);
     }
     b->left = 0;
+    b->open = false;
 }
 
 static void clear_boost(struct km_replay *r)
@@ -397,6 +405,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
         return;
     }
+    km_resync_settle(r, cpu, ev);
     apply_adjustments(r, cpu, r->at[cpu->id].index);
     commit_due(r, cpu, ev);
     switch (ev->type) {
@@ -414,7 +423,11 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     case KM_EV_PAGES_BULK_RET:
         on_bulk_ret(r, cpu);
         return;
+    case KM_EV_PAGE_PCPU_DRAIN:
+        km_resync_drain(r, cpu, ev);
+        break;
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        km_resync_carve(r, cpu, ev, state(r)->bulk[cpu->id].open);
         if (state(r)->bulk[cpu->id].left && ev->page.order == 0)
             on_bulk_carve(r, cpu);
         break;
@@ -444,5 +457,18 @@ void km_pages_boosted(struct km_replay *r, uint64_t time_ns)
         r->boost_clear_ns = time_ns + BOOST_RELIEF_NS;
 }
 
+static int pages_open(struct km_replay *r, struct km_err *err)
+{
+    int rc = km_pages_open(r, err);
+
+    return rc < 0 ? rc : km_resync_open(r, err);
+}
+
+static void pages_close(struct km_replay *r)
+{
+    km_resync_close(r);
+    km_pages_close(r);
+}
+
 const struct km_replay_mode_ops km_replay_pages = {
-    .name = "pages", .wants_shadow = true, .open = km_pages_open, .event = pages_event, .close = km_pages_close};
+    .name = "pages", .wants_shadow = true, .open = pages_open, .event = pages_event, .close = pages_close};
