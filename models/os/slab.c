@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * slab.c - SLAB, the queueing slab allocator of Linux 2.6 to 6.7, as it was in 6.1.
  *
- * Every CPU has a stack of free objects per cache (array cache), so most calls touch no slab at all.
- * Behind it per node: a shared stack of all its CPUs, then three lists of slabs.
+ * Every CPU has a stack of free objects per cache (array cache), so most calls touch no slab at
+ * all. Behind it per node: a shared stack of all its CPUs, then three lists of slabs.
  *
  *            CPU 0           CPU 1               per node, under its lock
  *     alloc  +-----+         +-----+
@@ -16,17 +16,17 @@
  * Allocation: top of the array; empty: up to batchcount objects from the shared stack's top, else
  * from slabs (head of partial, then head of free) one slab at a time; none left: one new slab, and
  * its objects. An array nobody has used since the reaper came gets at most 16.
- * Free: top of the array; full: its oldest batchcount objects go to the shared stack as far as there
- * is room, else to their slabs: an empty slab becomes the head of the free list, any other the tail
- * of the partial list. While the node has more free objects than free_limit, the last free slab is
- * released. Objects of another node go through an alien cache of 12 entries.
+ * Free: top of the array; full: its oldest batchcount objects go to the shared stack as far as
+ * there is room, else to their slabs: an empty slab becomes the head of the free list, any other
+ * the tail of the partial list. While the node has more free objects than free_limit, the last free
+ * slab is released. Objects of another node go through an alien cache of 12 entries.
  *
  * Invariants:  km_slab_check_cache (slab_check.c).
  * Not modelled: several NUMA policies (fallback to a given node), memory-pressure reserves
  *              (PFMEMALLOC), debug page mapping.
  * Simplified:  struct array_cache stands in pages taken from the page source, eight caches to a
- *              page and CPU (the kernel's per-CPU allocator cuts them finer); instruction counts are
- *              estimates: no record of a SLAB kernel exists.
+ *              page and CPU (the kernel's per-CPU allocator cuts them finer); instruction counts
+ *              are estimates: no record of a SLAB kernel exists.
  * Units:       bytes, objects, pages.
  * References:  kernel-behaviour notes E8; J. Bonwick, The Slab Allocator: An Object-Caching Kernel
  *              Memory Allocator, USENIX 1994 (slabs, colouring); J. Bonwick and J. Adams, Magazines
@@ -73,7 +73,7 @@ static km_vaddr node_of(struct km_cpu *cpu, const struct km_kmem_cache *c, unsig
     return km_ld32(cpu, c->va + KM_SLABC_NODE + 4 * node);
 }
 
-/* ---- array caches ------------------------------------------------------------------------------ */
+/* ---- array caches ---------------------------------------------------------------------------- */
 
 static void ac_push(struct km_cpu *cpu, km_vaddr ac, km_vaddr obj)
 {
@@ -112,7 +112,7 @@ static uint32_t ac_transfer(struct km_cpu *cpu, km_vaddr to, km_vaddr from, uint
     return nr;
 }
 
-/* ---- objects of one slab ----------------------------------------------------------------------- */
+/* ---- objects of one slab --------------------------------------------------------------------- */
 
 static km_vaddr slab_take(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr slab)
 {
@@ -151,7 +151,7 @@ static void slab_refile(struct km_cpu *cpu, const struct km_kmem_cache *c, km_va
         km_st32(cpu, slab + KM_SLABD_FREELIST, 0);
 }
 
-/* ---- slabs from and to the page source --------------------------------------------------------- */
+/* ---- slabs from and to the page source ------------------------------------------------------- */
 
 /* Index order in which a new slab hands its objects out; the last one may carry the list itself. */
 static void order_objects(struct km_slab_layer *l, struct km_cpu *cpu,
@@ -159,9 +159,8 @@ static void order_objects(struct km_slab_layer *l, struct km_cpu *cpu,
 {
     km_vaddr s_mem = km_ld32(cpu, slab + KM_SLABD_S_MEM);
     km_vaddr freelist = km_ld32(cpu, slab + KM_SLABD_FREELIST);
-    km_vaddr seq = c->random_seq_va && c->objects >= 2
-                       ? km_ld32(cpu, c->va + KM_SLABC_RANDOM_SEQ)
-                       : 0;
+    km_vaddr seq =
+        c->random_seq_va && c->objects >= 2 ? km_ld32(cpu, c->va + KM_SLABC_RANDOM_SEQ) : 0;
     uint32_t pos = 0, nr = c->objects;
 
     if (seq) {
@@ -216,8 +215,8 @@ static void free_pages(struct km_slab_layer *l, struct km_cpu *cpu, const struct
 static km_vaddr slab_pages(struct km_slab_layer *l, struct km_cpu *cpu,
                            const struct km_kmem_cache *c, uint32_t gfp)
 {
-    km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu,
-                                gfp | km_ld32(cpu, c->va + KM_SLABC_ALLOCFLAGS), c->order);
+    km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | km_ld32(cpu, c->va + KM_SLABC_ALLOCFLAGS),
+                                c->order);
 
     if (pfn == KM_PFN_NONE)
         return 0;
@@ -248,8 +247,8 @@ static bool slab_lay_out(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     km_st32(cpu, slab + KM_SLABD_FREELIST, freelist);
     km_st32(cpu, slab + KM_SLAB_CACHE, c->va);
     for (uint32_t i = 0; i < c->objects && (c->flags & (KM_CACHE_DEBUG | KM_CACHE_CTOR)); i++)
-        km_slab_debug_new(l, cpu, c, km_ld32(cpu, slab + KM_SLABD_S_MEM) + i * c->size +
-                                         c->obj_offset);
+        km_slab_debug_new(l, cpu, c,
+                          km_ld32(cpu, slab + KM_SLABD_S_MEM) + i * c->size + c->obj_offset);
     order_objects(l, cpu, c, slab);
     return true;
 }
@@ -309,8 +308,8 @@ static void slab_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     enter(l, cpu, &fn_slab_destroy);
     c->stats.slabs_released++;
     for (uint32_t i = 0; i < c->objects && (c->flags & KM_CACHE_DEBUG); i++)
-        km_slab_debug_dead(l, cpu, c, km_ld32(cpu, slab + KM_SLABD_S_MEM) + i * c->size +
-                                          c->obj_offset);
+        km_slab_debug_dead(l, cpu, c,
+                           km_ld32(cpu, slab + KM_SLABD_S_MEM) + i * c->size + c->obj_offset);
     if (km_ld32(cpu, slab + KM_PAGE_MEMCG))
         km_slab_memcg_free(l, cpu, slab);
     leave(l, cpu, &fn_slab_destroy);
@@ -349,7 +348,7 @@ static unsigned slab_quiesce(struct km_slab_layer *l, struct km_cpu *cpu)
     return nr;
 }
 
-/* ---- allocation -------------------------------------------------------------------------------- */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 /* Up to nr objects of one slab onto the array; returns how many are still wanted. */
 static uint32_t take_from_slab(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vaddr ac,
@@ -480,7 +479,7 @@ static km_vaddr slab_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     return obj;
 }
 
-/* ---- free -------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 /* Slabs off the tail of the free list until the node has no more free objects than it may. */
 static void trim_free(struct km_cpu *cpu, struct km_kmem_cache *c, km_vaddr n, km_vaddr *destroy)
@@ -621,7 +620,7 @@ static void slab_free(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kme
     ac_push(cpu, ac, obj);
 }
 
-/* ---- bulk -------------------------------------------------------------------------------------- */
+/* ---- bulk ------------------------------------------------------------------------------------ */
 
 static unsigned slab_alloc_bulk(struct km_slab_layer *l, struct km_cpu *cpu,
                                 struct km_kmem_cache *c, uint32_t gfp, unsigned nr, km_vaddr *obj)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * slab.h - guest layout of SLAB and what its files (slab.c, slab_geom.c, slab_reap.c, slab_check.c) share.
+ * slab.h - guest layout of SLAB and what its files (slab.c, slab_geom.c, slab_reap.c, slab_check.c)
+ * share.
  *
  * A slab under SLAB, management inside one of its own free objects (the usual case), 4 objects:
  *

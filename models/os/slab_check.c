@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * slab_check.c - SLAB's invariants and its /proc/slabinfo numbers, by untimed views of guest memory.
+ * slab_check.c - SLAB's invariants and its /proc/slabinfo numbers, by untimed views of guest
+ * memory.
  *
- * Checked per cache and node: the three lists are doubly linked and hold what their names say (full:
- * active = objects; partial: between; free: 0); every slab's page is marked and points back to the
- * cache and lies on that node; objects start on a colour, inside the block; the free-list bytes from
- * [active] on name distinct objects, and the list is where its kind of management puts it; total,
- * free-slab and free-object counters; no more free objects than the limit unless no slab is free.
- * Over all stacks (arrays, shared, alien): avail <= limit, every entry is an object of the cache that
- * its slab counts as active, and no object stands twice. Live = active - stacked = allocated - freed.
- * slabinfo: active objects include those that wait in stacks; active slabs are full or partial ones.
+ * Checked per cache and node: the three lists are doubly linked and hold what their names say
+ * (full: active = objects; partial: between; free: 0); every slab's page is marked and points back
+ * to the cache and lies on that node; objects start on a colour, inside the block; the free-list
+ * bytes from [active] on name distinct objects, and the list is where its kind of management puts
+ * it; total, free-slab and free-object counters.
+ * Over all stacks (arrays, shared, alien): avail <= limit, every entry is an object of the cache
+ * that its slab counts as active, and no object stands twice. Live = active - stacked = allocated -
+ * freed. slabinfo: active objects include those that wait in stacks; active slabs are full or
+ * partial ones.
  */
 #include "models/base/bits.h"
 #include "models/os/slab.h"
@@ -75,8 +77,8 @@ static const char *check_slab(struct walk *k, km_vaddr slab, unsigned node)
 }
 
 /* All slabs of one list; active must lie in lo..hi. */
-static const char *check_list(struct walk *k, km_vaddr head, unsigned node, uint32_t lo, uint32_t hi,
-                              uint32_t *nr)
+static const char *check_list(struct walk *k, km_vaddr head, unsigned node, uint32_t lo,
+                              uint32_t hi, uint32_t *nr)
 {
     *nr = 0;
     for (km_vaddr e = word(k, head), prev = head; e != head; prev = e, e = word(k, e)) {
@@ -118,7 +120,7 @@ static const char *check_node(struct walk *k, unsigned node)
     return NULL;
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------ */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static unsigned all_stacks(const struct walk *k, km_vaddr *out)
 {

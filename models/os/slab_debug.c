@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * slab_debug.c - see slab_debug.h.
  *
- * Invariants: a free object of a poisoning cache is all poison, a free object's zones are inactive, a
- * live object's active; anything else is a violation by the object's user or its neighbour.
+ * Invariants: a free object of a poisoning cache is all poison, a free object's zones are inactive,
+ * a live object's active; anything else is a violation by the object's user or its neighbour.
  */
 #include "models/os/slab_debug.h"
 
@@ -19,7 +19,10 @@
 #define POISON_END 0xa5
 
 static const struct km_fn fn_debug = {
-    .site = {.name = "alloc_debug_processing", .text_va = 0xc12b5200, .text_bytes = 500}, 80, 10, 10};
+    .site = {.name = "alloc_debug_processing", .text_va = 0xc12b5200, .text_bytes = 500},
+    80,
+    10,
+    10};
 
 /* Eight bytes that repeat through a zone, by [kind][in use]. */
 static const uint8_t zone_bytes[2][2][8] = {
@@ -29,7 +32,7 @@ static const uint8_t zone_bytes[2][2][8] = {
                            {0xc0, 0x88, 0x56, 0x63, 0xc5, 0x56, 0x41, 0xd8}},
 };
 
-/* ---- layout ------------------------------------------------------------------------------------ */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 void km_slab_debug_layout_slub(struct km_kmem_cache *c, bool middle)
 {
@@ -90,10 +93,10 @@ void km_slab_debug_layout_slab(struct km_kmem_cache *c)
         c->dbg.poison_bytes = c->object_size;
 }
 
-/* ---- contents ---------------------------------------------------------------------------------- */
+/* ---- contents -------------------------------------------------------------------------------- */
 
-static void fill_zone(const struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va, uint32_t bytes,
-                      bool in_use)
+static void fill_zone(const struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va,
+                      uint32_t bytes, bool in_use)
 {
     if (!bytes)
         return;
@@ -179,7 +182,7 @@ static void construct(struct km_cpu *cpu, const struct km_kmem_cache *c, km_vadd
         c->ctor(c->ctor_ctx, cpu, obj);
 }
 
-/* ---- life of an object ------------------------------------------------------------------------- */
+/* ---- life of an object ----------------------------------------------------------------------- */
 
 void km_slab_debug_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                        km_vaddr obj)

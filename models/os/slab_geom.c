@@ -3,13 +3,13 @@
  *
  * Three ways to keep the list of free objects (one byte per object, so at most 255 of them):
  *   in an object  the list lies in the last free object, if it fits and the contents of free
- *                 objects need not survive (no constructor, no RCU typing, no poison, no red zones);
- *   off slab      in an object of a kmalloc cache, if that is at most half of one of our objects and
- *                 the list would not have fitted into what is left over anyway;
+ *                 objects need not survive (no constructor, no RCU typing, no poison or zones);
+ *   off slab      in an object of a kmalloc cache, if that is at most half of one of our objects
+ *                 and the list would not have fitted into what is left over anyway;
  *   on slab       at the end of the slab, behind the objects.
- * Order: from 0 up until the left-over is at most 1/8 of the slab or the order limit (1 above 32 MiB
- * of RAM, else 0) is reached; caches of reclaimable objects take the first order that holds one.
- * The left-over is used for colours: slabs start their objects at different lines.
+ * Order: from 0 up until the left-over is at most 1/8 of the slab or the order limit (1 above 32
+ * MiB of RAM, else 0) is reached; caches of reclaimable objects take the first order that holds
+ * one. The left-over is used for colours: slabs start their objects at different lines.
  * References: kernel-behaviour notes E8.
  */
 #include "models/base/bits.h"
@@ -18,7 +18,7 @@
 
 #define LINE_BYTES 32u
 #define MAX_OBJECTS 255u
-#define MIN_SIZE 16u        /* so that a page never holds more than 256 objects */
+#define MIN_SIZE 16u /* so that a page never holds more than 256 objects */
 #define LARGE_RAM_PAGES (32u << 20 >> KM_PAGE_SHIFT)
 
 /* One index byte per object. */
@@ -80,8 +80,8 @@ static bool choose_order(struct km_slab_layer *l, struct km_kmem_cache *c, enum 
 
 static bool choose_management(struct km_slab_layer *l, struct km_kmem_cache *c, uint32_t *left)
 {
-    const uint32_t keeps = KM_CACHE_CTOR | KM_CACHE_TYPESAFE_BY_RCU | KM_CACHE_POISON |
-                           KM_CACHE_RED_ZONE;
+    const uint32_t keeps =
+        KM_CACHE_CTOR | KM_CACHE_TYPESAFE_BY_RCU | KM_CACHE_POISON | KM_CACHE_RED_ZONE;
 
     c->slab.mgmt = KM_SLAB_MGMT_OBJECT;
     if (!(c->flags & keeps) && choose_order(l, c, c->slab.mgmt, left) &&

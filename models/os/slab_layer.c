@@ -34,7 +34,8 @@ static const struct km_fn fn_create = {SITE("kmem_cache_create_usercopy", 0xc126
 static const struct km_fn fn_destroy = {SITE("kmem_cache_destroy", 0xc1262090, 320), 120, 8, 8};
 static const struct km_fn fn_memcg = {SITE("memcg_alloc_slab_cgroups", 0xc12d0110, 112), 28, 8, 8};
 
-const struct km_slab_ops *const km_slab_table[] = {&km_slab_ops_slab, &km_slob_ops, &km_slub_ops, NULL};
+const struct km_slab_ops *const km_slab_table[] = {&km_slab_ops_slab, &km_slob_ops,
+                                                  &km_slub_ops, NULL};
 
 const struct km_slab_ops *km_slab_ops_by_name(const char *name)
 {
@@ -600,7 +601,8 @@ const char *km_slab_check(struct km_slab_layer *l, const uint8_t *window)
         if (bad)
             return bad;
     }
-    for (km_vaddr s = l->p.ops->first_object ? km_peek32(window, l->rcu_list_va) : 0; s; s = km_peek32(window, s + KM_SLAB_NEXT))
+    for (km_vaddr s = l->p.ops->first_object ? km_peek32(window, l->rcu_list_va) : 0; s;
+         s = km_peek32(window, s + KM_SLAB_NEXT))
         slabs++;
     if (slabs > l->stats.slab_blocks_alloc - l->stats.slab_blocks_free)
         return "caches hold more slabs than the page source gave";

@@ -308,7 +308,8 @@ bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu,
 struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cpu *cpu,
                                            const char *name, uint32_t size, uint32_t align,
                                            uint32_t flags);
-/* The same with a constructor: it runs on every object of a new slab (SLOB: at every allocation). */
+/* The same with a constructor: it runs on every object of a new slab (SLOB: at every
+ * allocation). */
 struct km_kmem_cache *km_kmem_cache_create_ctor(struct km_slab_layer *l, struct km_cpu *cpu,
                                                 const char *name, uint32_t size, uint32_t align,
                                                 uint32_t flags,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * slab_reap.c - how SLAB gives memory back: the reaper and kmem_cache_shrink.
  *
- * Each CPU runs the reaper every 2 s (an explicit tick: whoever drives the machine passes the time).
- * Per cache, oldest last: the alien cache for one of the other nodes (the next one each time); of the
- * CPU's array and, every 4 s per node, of the shared stack the oldest fifth of its room, unless it was
- * used since the last visit; of the free slabs, if none was taken since the last visit, enough to
- * release a fifth of free_limit.
+ * Each CPU runs the reaper every 2 s (an explicit tick: whoever drives the machine passes the
+ * time). Per cache, oldest last: the alien cache for one of the other nodes (the next one each
+ * time); of the CPU's array and, every 4 s per node, of the shared stack the oldest fifth of its
+ * room, unless it was used since the last visit; of the free slabs, if none was taken since the
+ * last visit, enough to release a fifth of free_limit.
  * Simplified: the reaper of the kernel is a deferrable timer with jitter; ticks here come when the
  * CPU does something and its time is due.
  * Units: milliseconds. References: kernel-behaviour notes E8.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * slab_tune.c - SLAB caches come and go: control structures, array caches and their sizes.
  *
- * Boot, as in the kernel: until all kmalloc caches exist every array cache holds one object and there
- * are no shared or alien stacks; then each cache gets its final sizes (km_slab_late). Node structures
- * are objects of kmalloc-64; those of the caches made before it stand in kernel bss.
+ * Boot, as in the kernel: until all kmalloc caches exist every array cache holds one object and
+ * there are no shared or alien stacks; then each cache gets its final sizes (km_slab_late). Node
+ * structures are objects of kmalloc-64; those of the caches made before it stand in kernel bss.
  * Array caches of one CPU lie in pages of eight slots, taken from the page source when the first
  * cache of such a group appears and given back with the last.
  * References: kernel-behaviour notes E8.
@@ -15,7 +15,7 @@
 
 #define NODE_REAP_MS 4000u
 
-/* ---- pages of array caches --------------------------------------------------------------------- */
+/* ---- pages of array caches ------------------------------------------------------------------- */
 
 static unsigned group_of(const struct km_slab_layer *l, const struct km_kmem_cache *c)
 {
@@ -58,7 +58,7 @@ static void put_array_slot(struct km_slab_layer *l, struct km_cpu *cpu, struct k
         put_array_pages(l, cpu, group_of(l, c));
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 static void ac_init(struct km_cpu *cpu, km_vaddr ac, uint32_t limit, uint32_t batch)
 {
@@ -173,7 +173,7 @@ bool km_slab_late(struct km_slab_layer *l, struct km_cpu *cpu)
     return true;
 }
 
-/* ---- creation ---------------------------------------------------------------------------------- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static void node_init(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_kmem_cache *c,
                       unsigned node)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * slab_watch.c - see slab_watch.h.
  *
- * Invariants: with live bits, a bit is set exactly between the end of an allocation and the beginning
- * of its free. Host state only: no reference of a CPU is made here.
+ * Invariants: with live bits, a bit is set exactly between the end of an allocation and the
+ * beginning of its free. Host state only: no reference of a CPU is made here.
  */
 #include "models/os/slab_watch.h"
 

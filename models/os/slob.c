@@ -7,7 +7,7 @@
  *
  *   page   | hdr obj | free 3 | hdr obj ...... | free 1 | hdr obj | free 7 |
  *                      |                         ^  |               ^
- *                      +-------------------------+  +---------------+         (2 words; 1 if 1 unit)
+ *                      +-------------------------+  +---------------+      (2 words; 1 if 1 unit)
  *
  * Allocation: the first page of the list, from its head on, with enough free units and a hole that
  * fits (first fit by address, alignment may split the hole in front); then the list is turned so
@@ -23,8 +23,9 @@
  * Not modelled: several nodes. Simplified: instruction counts are estimates (no record of a SLOB
  *              kernel exists); walking costs what it reads.
  * Units:       bytes, units of 2 bytes.
- * References:  kernel-behaviour notes E9; D. Knuth, The Art of Computer Programming 1, 2.5 (next fit,
- *              boundary merging); B. Kernighan and D. Ritchie, The C Programming Language, 8.7.
+ * References:  kernel-behaviour notes E9; D. Knuth, The Art of Computer Programming 1, 2.5 (next
+ *              fit, boundary merging); B. Kernighan and D. Ritchie, The C Programming Language,
+ *              8.7.
  */
 #include "models/base/bits.h"
 #include "models/os/kfn.h"
@@ -64,7 +65,7 @@ static km_vaddr list_of(const struct km_slab_layer *l, uint32_t bytes)
     return l->slob.heap_va + 8 * (bytes < 256 ? 0 : bytes < 1024 ? 1 : 2);
 }
 
-/* ---- free blocks ------------------------------------------------------------------------------- */
+/* ---- free blocks ----------------------------------------------------------------------------- */
 
 static km_vaddr page_base(km_vaddr block)
 {
@@ -114,7 +115,7 @@ static void link_after(struct km_cpu *cpu, km_vaddr page, km_vaddr prev, km_vadd
         km_st32(cpu, page + SLOB_FREELIST, next);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static void page_list(struct km_cpu *cpu, km_vaddr page, km_vaddr head)
 {
@@ -303,7 +304,7 @@ static void slob_give(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr bloc
         release_page(l, cpu, page);
 }
 
-/* ---- kmalloc ----------------------------------------------------------------------------------- */
+/* ---- kmalloc --------------------------------------------------------------------------------- */
 
 static km_vaddr slob_kmalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size,
                              uint32_t gfp, uint32_t *bytes_alloc)
@@ -331,7 +332,7 @@ static uint32_t slob_ksize(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr
     return units_for(km_ld32(cpu, va - KMALLOC_HEADER)) * UNIT_BYTES;
 }
 
-/* ---- caches ------------------------------------------------------------------------------------ */
+/* ---- caches ---------------------------------------------------------------------------------- */
 
 static void heap_init(struct km_slab_layer *l, struct km_cpu *cpu)
 {
@@ -469,7 +470,7 @@ static bool slob_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     return true;
 }
 
-/* ---- checks ------------------------------------------------------------------------------------ */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static const char *check_page(const struct km_slab_layer *l, const uint8_t *w, km_vaddr page,
                               uint64_t *free_units)
@@ -509,7 +510,8 @@ static const char *slob_check_layer(const struct km_slab_layer *l, const uint8_t
     for (unsigned i = 0; i < NR_LISTS; i++) {
         km_vaddr head = l->slob.heap_va + 8 * i;
 
-        for (km_vaddr e = km_peek32(w, head), prev = head; e != head; prev = e, e = km_peek32(w, e)) {
+        for (km_vaddr e = km_peek32(w, head), prev = head; e != head;
+             prev = e, e = km_peek32(w, e)) {
             if (km_peek32(w, e + 4) != prev)
                 return "a page list is not doubly linked";
             const char *bad = check_page(l, w, e - KM_SLAB_LIST, &free_units);
@@ -522,8 +524,7 @@ static const char *slob_check_layer(const struct km_slab_layer *l, const uint8_t
     }
     if (km_peek32(w, l->slob.heap_va + LOCK))
         return "the heap lock is held";
-    return l->slob.pages * PAGE_UNITS == free_units + l->slob.live_units ? NULL
-                                                                         : "units got lost";
+    return l->slob.pages * PAGE_UNITS == free_units + l->slob.live_units ? NULL : "units got lost";
 }
 
 static const char *slob_check(const struct km_slab_layer *l, const uint8_t *window,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_slab.c - SLAB by hand: geometry, colours, and where objects go between arrays, shared stacks,
- * alien caches and slabs, with all invariants checked after each free.
+ * test_slab.c - SLAB by hand: geometry, colours, and where objects go between arrays, shared
+ * stacks, alien caches and slabs, with all invariants checked after each free.
  */
 #include "slab_fixture.h"
 
@@ -56,8 +56,8 @@ static void give(struct fixture *f, struct km_kmem_cache *c, unsigned cpu, km_va
 
 /* Left-over bytes and the three kinds of management, computed by hand (64 MiB of RAM: orders 0, 1).
  *
- *   2504: order 0 holds 1, 1592 left, more than 4096/8; order 1 holds 3, 680 left, the limit: taken.
- *         680 / 32 = 21 colours. Reclaimable: order 0 at once.
+ *   2504: order 0 holds 1, 1592 left, more than 4096/8; order 1 holds 3, 680 left, the limit:
+ *         taken. 680 / 32 = 21 colours. Reclaimable: order 0 at once.
  *   32:   128 objects, but a list of 128 bytes fits no object of 32; kmalloc-128 is no gain; so
  *         4096 / 33 = 124 with the list behind them, 4 bytes left.
  *   16:   256 objects are one too many for byte indexes; on slab 4096 / 17 = 240.
@@ -189,8 +189,8 @@ static void refill_and_stack(void **state)
     fix_destroy(f);
 }
 
-/* A full array sends its 27 oldest back; 54 - 27 + 1 stay. Slabs get their objects in that order: an
- * empty one heads the free list, others wait at the partial list's tail.
+/* A full array sends its 27 oldest back; 54 - 27 + 1 stay. Slabs get their objects in that order:
+ * an empty one heads the free list, others wait at the partial list's tail.
  *
  *   freed:  slab 0: 8, slab 1: 8, slab 2: 8, slab 3: 3 of 8  = 27
  */
@@ -218,8 +218,9 @@ static void flush_oldest(void **state)
     fix_destroy(f);
 }
 
-/* 2048 bytes: 2 to a slab, limit 24, batch 12, free_limit = (1 + 1 CPU) * 12 + 2 = 26. Of 80 objects
- * freed in order five batches of 12 reach the slabs: 12, 24, 36 -> 26, 38 -> 26, 38 -> 26. */
+/* 2048 bytes: 2 to a slab, limit 24, batch 12, free_limit = (1 + 1 CPU) * 12 + 2 = 26. Of 80
+ * objects freed in order five batches of 12 reach the slabs: 12, 24, 36 -> 26, 38 -> 26, 38 ->
+ * 26. */
 static void free_limit(void **state)
 {
     struct fixture *f = fix_create_slab(1, false, "slab");
@@ -299,9 +300,10 @@ static void reaper(void **state)
     assert_int_equal(avail(f, c, 0), 88);
     km_slab_timer(&f->layer, &f->cpu[0], 6001);
     assert_int_equal(avail(f, c, 0), 64);
-    assert_int_equal(node(f, c, KM_SLABN_FREE_SLABS), 3);    /* 48 objects */
-    *(uint32_t *)(f->w.base + c->slab.node_va[0] + KM_SLABN_FREE_TOUCHED) = 1; /* as a refill does */
-    km_slab_timer(&f->layer, &f->cpu[0], 8001);              /* node: due at 7000 */
+    assert_int_equal(node(f, c, KM_SLABN_FREE_SLABS), 3); /* 48 objects */
+    *(uint32_t *)(f->w.base + c->slab.node_va[0] + KM_SLABN_FREE_TOUCHED) =
+        1;                                      /* as a refill does */
+    km_slab_timer(&f->layer, &f->cpu[0], 8001); /* node: due at 7000 */
     assert_int_equal(avail(f, c, 0), 40);
     assert_int_equal(node(f, c, KM_SLABN_FREE_TOUCHED), 0);
     assert_int_equal(node(f, c, KM_SLABN_TOTAL_SLABS), 7);
@@ -454,12 +456,12 @@ static void check_finds_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(geometry),     cmocka_unit_test(colours),
-        cmocka_unit_test(page_request), cmocka_unit_test(refill_and_stack),
-        cmocka_unit_test(flush_oldest), cmocka_unit_test(free_limit),
-        cmocka_unit_test(shared_stack), cmocka_unit_test(reaper),
-        cmocka_unit_test(off_slab),     cmocka_unit_test(random_order),
-        cmocka_unit_test(alien_cache),  cmocka_unit_test(destroy),
+        cmocka_unit_test(geometry),           cmocka_unit_test(colours),
+        cmocka_unit_test(page_request),       cmocka_unit_test(refill_and_stack),
+        cmocka_unit_test(flush_oldest),       cmocka_unit_test(free_limit),
+        cmocka_unit_test(shared_stack),       cmocka_unit_test(reaper),
+        cmocka_unit_test(off_slab),           cmocka_unit_test(random_order),
+        cmocka_unit_test(alien_cache),        cmocka_unit_test(destroy),
         cmocka_unit_test(check_finds_damage),
     };
 

@@ -283,8 +283,8 @@ static void tracks_alone(void **state)
     const struct km_slab_params p = {.ops = km_slab_ops_by_name("slub"),
                                      .watch = {.report = fix_report, .ctx = &reports}};
     struct fixture *f = fix_create_with(1, false, &p);
-    struct km_kmem_cache *c = km_kmem_cache_create(&f->layer, &f->cpu[0], "c", 40, 0,
-                                                   KM_CACHE_DEBUG | KM_CACHE_NO_MERGE);
+    struct km_kmem_cache *c =
+        km_kmem_cache_create(&f->layer, &f->cpu[0], "c", 40, 0, KM_CACHE_DEBUG | KM_CACHE_NO_MERGE);
 
     (void)state;
     km_slab_set_call_site(&f->layer, &f->cpu[0], SITE_ALLOC);
@@ -307,8 +307,8 @@ static void count_ctor(void *ctx, struct km_cpu *cpu, km_vaddr obj)
     km_st32(cpu, obj, 0x600df00d);
 }
 
-/* A constructor runs once per object of a new slab; what the user leaves there is still there. Under
- * poison SLAB constructs at every allocation. */
+/* A constructor runs once per object of a new slab; what the user leaves there is still there.
+ * Under poison SLAB constructs at every allocation. */
 static void constructors(void **state)
 {
     static const char *const slabs[] = {"slub", "slab"};
@@ -333,8 +333,8 @@ static void constructors(void **state)
     }
     struct rig *r = rig_new("slab");
     unsigned runs = 0;
-    struct km_kmem_cache *c = km_kmem_cache_create_ctor(r->l, r->cpu, "c", 256, 0, KM_CACHE_POISON,
-                                                        count_ctor, &runs);
+    struct km_kmem_cache *c =
+        km_kmem_cache_create_ctor(r->l, r->cpu, "c", 256, 0, KM_CACHE_POISON, count_ctor, &runs);
 
     take(r, c);
     take(r, c);

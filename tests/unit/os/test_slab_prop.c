@@ -3,8 +3,8 @@
  *
  * Random calls on two CPUs: create, destroy (also with live objects), alloc, free, bulk alloc and
  * free, kmalloc, kfree, krealloc, shrink, reaper ticks, grace periods, and a page source that runs
- * dry now and then. Held after every call: no two live objects share a byte (a host map of owners of
- * every 4 bytes), their contents are untouched, every address is aligned as asked, and the
+ * dry now and then. Held after every call: no two live objects share a byte (a host map of owners
+ * of every 4 bytes), their contents are untouched, every address is aligned as asked, and the
  * allocator's own check finds nothing (every call in short runs, every 32nd in long ones). At the
  * end everything is freed and every page comes back.
  */
@@ -168,8 +168,8 @@ static void do_bulk(struct run *t)
     if (!t->cache[k])
         return;
     if (below(t, 2) && t->nr + nr <= LIVE) {
-        got = km_kmem_cache_alloc_bulk(&t->f->layer, any_cpu(t), t->cache[k], KM_GFP_KERNEL, nr,
-                                       obj);
+        got =
+            km_kmem_cache_alloc_bulk(&t->f->layer, any_cpu(t), t->cache[k], KM_GFP_KERNEL, nr, obj);
         assert_true(got == nr || (got == 0 && t->f->src.fail_all));
         for (unsigned i = 0; i < got; i++)
             remember(t, obj[i], shape[k].size, t->cache[k]);
@@ -316,9 +316,8 @@ static void every_allocator(void **state)
 static void slab_two_nodes(void **state)
 {
     static const uint8_t cpu_node[KM_MAX_CPUS] = {0, 1};
-    const struct km_slab_params p = {
-        .ops = km_slab_ops_by_name("slab"),
-        .numa = {.nodes = 2, .cpu_node = cpu_node, .pfn_node = half}};
+    const struct km_slab_params p = {.ops = km_slab_ops_by_name("slab"),
+                                     .numa = {.nodes = 2, .cpu_node = cpu_node, .pfn_node = half}};
 
     (void)state;
     run_one("slab on two nodes", 1, 2500, 1, &p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_slob.c - SLOB by hand: where blocks lie in a page, which page is searched first, what merges.
+ * test_slob.c - SLOB by hand: where blocks lie in a page, which page is searched first, what
+ * merges.
  *
  * Requests of at least 256 bytes are used so that the layer's own small blocks are on another list.
  */
@@ -62,7 +63,7 @@ static void first_fit_and_merge(void **state)
     assert_int_equal(get(f, 380), obj[5]);
     put(f, obj[5]);
     put(f, obj[7]);
-    put(f, obj[6]); /* closes the gap: merges with both */
+    put(f, obj[6]);                         /* closes the gap: merges with both */
     assert_int_equal(get(f, 1000), obj[5]); /* one hole of 1200 bytes */
     fix_destroy(f);
 }
@@ -105,8 +106,8 @@ static void natural_alignment(void **state)
         base = i ? base : page_of(va);
         assert_int_equal(va, base + 512 + 1024 * i);
     }
-    assert_int_equal(get(f, 496), base + 8);         /* fills the first hole exactly */
-    assert_int_equal(get(f, 300), base + 1024 + 8);  /* the second one in part */
+    assert_int_equal(get(f, 496), base + 8);        /* fills the first hole exactly */
+    assert_int_equal(get(f, 300), base + 1024 + 8); /* the second one in part */
     assert_true(page_of(get(f, 512)) != base);
     fix_destroy(f);
 }
@@ -162,7 +163,8 @@ static void full_page(void **state)
     fix_destroy(f);
 }
 
-/* The smallest blocks: an odd size leaves a hole of one unit (2 bytes), which is kept in one word. */
+/* The smallest blocks: an odd size leaves a hole of one unit (2 bytes), which is kept in one
+ * word. */
 static void one_unit(void **state)
 {
     struct fixture *f = fix_create_slab(1, false, "slob");
@@ -228,8 +230,8 @@ static void caches(void **state)
 {
     struct fixture *f = fix_create_slab(1, false, "slob");
     unsigned runs = 0;
-    struct km_kmem_cache *c = km_kmem_cache_create_ctor(&f->layer, &f->cpu[0], "c", 600, 0, 0,
-                                                        count_ctor, &runs);
+    struct km_kmem_cache *c =
+        km_kmem_cache_create_ctor(&f->layer, &f->cpu[0], "c", 600, 0, 0, count_ctor, &runs);
     struct km_kmem_cache *r =
         km_kmem_cache_create(&f->layer, &f->cpu[0], "r", 300, 0, KM_CACHE_TYPESAFE_BY_RCU);
     struct km_kmem_cache *big = km_kmem_cache_create(&f->layer, &f->cpu[0], "b", 5000, 0, 0);
@@ -264,10 +266,14 @@ static void caches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_fit_and_merge), cmocka_unit_test(page_returns),
-        cmocka_unit_test(natural_alignment),   cmocka_unit_test(next_fit),
-        cmocka_unit_test(full_page),           cmocka_unit_test(one_unit),
-        cmocka_unit_test(sizes),               cmocka_unit_test(caches),
+        cmocka_unit_test(first_fit_and_merge),
+        cmocka_unit_test(page_returns),
+        cmocka_unit_test(natural_alignment),
+        cmocka_unit_test(next_fit),
+        cmocka_unit_test(full_page),
+        cmocka_unit_test(one_unit),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(caches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
