@@ -82,7 +82,8 @@ static km_vaddr directory_entry(struct km_pgtable *pt, struct km_cpu *cpu, km_va
     return entry_va(pt, directory, directory_index(pt, va));
 }
 
-static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn, uint32_t attr)
+static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn,
+                      uint32_t attr)
 {
     km_vaddr at = directory_entry(pt, cpu, va);
 
@@ -152,7 +153,8 @@ bool km_pgtable_map(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_p
     return map_small(pt, cpu, va & ~(KM_PAGE_BYTES - 1), pfn, 0);
 }
 
-bool km_pgtable_map_attr(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn, uint32_t attr)
+bool km_pgtable_map_attr(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn,
+                         uint32_t attr)
 {
     return map_small(pt, cpu, va & ~(KM_PAGE_BYTES - 1), pfn, attr);
 }

@@ -36,8 +36,10 @@ km_paddr km_pgtable_cr3(const struct km_pgtable *pt);
 /* Maps one 4 KiB kernel page (the table is made if needed). False if the page source ran dry. */
 bool km_pgtable_map(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn);
 /* The same with cache attribute bits added (KM_PTE_PWT, KM_PTE_PCD, KM_PTE_PAT). */
-bool km_pgtable_map_attr(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn, uint32_t attr);
-/* Clears the entry; the caller invalidates TLBs. False if nothing was mapped there by a 4 KiB page. */
+bool km_pgtable_map_attr(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va, km_pfn pfn,
+                         uint32_t attr);
+/* Clears the entry; the caller invalidates TLBs. False if nothing was mapped there by a 4 KiB page.
+ */
 bool km_pgtable_unmap(struct km_pgtable *pt, struct km_cpu *cpu, km_vaddr va);
 /* Untimed: the frame va maps to, or KM_PFN_NONE. */
 km_pfn km_pgtable_peek(const struct km_pgtable *pt, const uint8_t *window, km_vaddr va);

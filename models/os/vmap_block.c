@@ -62,32 +62,6 @@ static km_vaddr from_block(struct km_vmalloc *v, struct km_cpu *cpu, unsigned or
     return 0;
 }
 
-km_vaddr km_vm_map_ram(struct km_vmalloc *v, struct km_cpu *cpu, const km_pfn *pfn, uint32_t pages)
-{
-    km_vaddr stack = v->p.slab->stack_va[cpu->id];
-    km_vaddr va = 0;
-
-    if (!pages || pages > v->total_pages)
-        return 0;
-    km_fn_enter(cpu, stack, &fn_map);
-    if (pages <= KM_VMAP_MAX_ALLOC) {
-        va = from_block(v, cpu, km_order_of(pages));
-        if (!va)
-            va = new_block(v, cpu, km_order_of(pages));
-    } else {
-        km_vaddr area = km_vmap_alloc(&v->vmap, cpu, pages * KM_PAGE_BYTES, KM_PAGE_BYTES,
-                                      v->p.start, v->p.end, KM_GFP_KERNEL);
-
-        va = area ? km_ld32(cpu, area + KM_VA_START) : 0;
-    }
-    if (va && !km_vm_map_pages(v, cpu, va, pfn, pages, 0)) {
-        km_vm_unmap_ram(v, cpu, va, pages);
-        va = 0;
-    }
-    km_fn_leave(cpu, stack, &fn_map);
-    return va;
-}
-
 static void free_block(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr vb)
 {
     km_vaddr area = km_ld32(cpu, vb + KM_VB_AREA);
@@ -114,7 +88,8 @@ static void free_in_block(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr vb,
         free_block(v, cpu, vb);
 }
 
-bool km_vm_unmap_ram(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint32_t pages)
+/* Clears the entries and gives the range back, mapped or not. */
+static bool give_back(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint32_t pages)
 {
     km_vaddr stack = v->p.slab->stack_va[cpu->id];
     km_vaddr area = pages && va % KM_PAGE_BYTES == 0 ? km_vmap_find(&v->vmap, cpu, va) : 0;
@@ -144,6 +119,39 @@ bool km_vm_unmap_ram(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint
     }
     km_fn_leave(cpu, stack, &fn_unmap);
     return true;
+}
+
+km_vaddr km_vm_map_ram(struct km_vmalloc *v, struct km_cpu *cpu, const km_pfn *pfn, uint32_t pages)
+{
+    km_vaddr stack = v->p.slab->stack_va[cpu->id];
+    km_vaddr va = 0;
+
+    if (!pages || pages > v->total_pages)
+        return 0;
+    km_fn_enter(cpu, stack, &fn_map);
+    if (pages <= KM_VMAP_MAX_ALLOC) {
+        va = from_block(v, cpu, km_order_of(pages));
+        if (!va)
+            va = new_block(v, cpu, km_order_of(pages));
+    } else {
+        km_vaddr area = km_vmap_alloc(&v->vmap, cpu, pages * KM_PAGE_BYTES, KM_PAGE_BYTES,
+                                      v->p.start, v->p.end, KM_GFP_KERNEL);
+
+        va = area ? km_ld32(cpu, area + KM_VA_START) : 0;
+    }
+    if (va && !km_vm_map_pages(v, cpu, va, pfn, pages, 0)) {
+        give_back(v, cpu, va, pages);
+        va = 0;
+    }
+    km_fn_leave(cpu, stack, &fn_map);
+    return va;
+}
+
+bool km_vm_unmap_ram(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint32_t pages)
+{
+    if (v->p.pt && km_pgtable_peek(v->p.pt, cpu->window, va) == KM_PFN_NONE)
+        return false; /* unmapped before, or never mapped */
+    return give_back(v, cpu, va, pages);
 }
 
 unsigned km_vmap_blocks_purge(struct km_vmalloc *v, struct km_cpu *cpu)

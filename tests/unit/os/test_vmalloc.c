@@ -268,6 +268,7 @@ static void vm_map_ram_uses_blocks(void **state)
     assert_int_equal(km_pgtable_peek(&m->pt, m->w.base, c + 31 * 4 * K), pfn[35]);
     assert_true(km_vm_unmap_ram(&m->v, cpu0(m), a, 3));
     assert_true(km_vm_unmap_ram(&m->v, cpu0(m), c, 32));
+    assert_false(km_vm_unmap_ram(&m->v, cpu0(m), c, 32));      /* twice */
     assert_int_equal(km_vmap_blocks_purge(&m->v, cpu0(m)), 0); /* b is in use */
     /* Dirty space is not handed out again. */
     assert_true(km_vm_map_ram(&m->v, cpu0(m), pfn, 2) > c);
