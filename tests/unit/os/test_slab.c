@@ -218,6 +218,50 @@ static void flush_oldest(void **state)
     fix_destroy(f);
 }
 
+/* One object of each of 55 slabs freed: the 27 oldest reach the partial list in that order. */
+static void partial_order(void **state)
+{
+    struct fixture *f = fix_create_slab(1, false, "slab");
+    struct km_kmem_cache *c = cache(f, 512, 0);
+    km_vaddr obj[440], entry;
+
+    (void)state;
+    for (unsigned i = 0; i < 440; i++)
+        obj[i] = take(f, c, 0);
+    for (unsigned i = 0; i < 55; i++)
+        give(f, c, 0, obj[8 * i]);
+    entry = node(f, c, KM_SLABN_PARTIAL);
+    for (unsigned i = 0; i < 27; i++, entry = peek(f, entry))
+        assert_int_equal(entry, slab_of(f, obj[8 * i]) + KM_SLAB_LIST);
+    assert_int_equal(entry, c->slab.node_va[0] + KM_SLABN_PARTIAL);
+    fix_destroy(f);
+}
+
+/* The shared stack takes 8 batches of 60. With room for 16 a flush moves 16, not 60.
+ *
+ *   CPU 0 frees 600: shared 480, own 120; CPU 1 takes 16 away; the 601st free: 480 and 120 - 16 + 1
+ */
+static void shared_room(void **state)
+{
+    struct fixture *f = fix_create_slab(2, false, "slab");
+    struct km_kmem_cache *c = cache(f, 256, 0);
+    static km_vaddr obj[640];
+
+    (void)state;
+    for (unsigned i = 0; i < 640; i++)
+        obj[i] = take(f, c, 0);
+    for (unsigned i = 0; i < 600; i++)
+        give(f, c, 0, obj[i]);
+    assert_int_equal(shared_avail(f, c), 480);
+    assert_int_equal(avail(f, c, 0), 120);
+    take(f, c, 1);
+    assert_int_equal(shared_avail(f, c), 464);
+    give(f, c, 0, obj[600]);
+    assert_int_equal(shared_avail(f, c), 480);
+    assert_int_equal(avail(f, c, 0), 105);
+    fix_destroy(f);
+}
+
 /* 2048 bytes: 2 to a slab, limit 24, batch 12, free_limit = (1 + 1 CPU) * 12 + 2 = 26. Of 80
  * objects freed in order five batches of 12 reach the slabs: 12, 24, 36 -> 26, 38 -> 26, 38 ->
  * 26. */
@@ -462,6 +506,7 @@ int main(void)
         cmocka_unit_test(shared_stack),       cmocka_unit_test(reaper),
         cmocka_unit_test(off_slab),           cmocka_unit_test(random_order),
         cmocka_unit_test(alien_cache),        cmocka_unit_test(destroy),
+        cmocka_unit_test(partial_order),      cmocka_unit_test(shared_room),
         cmocka_unit_test(check_finds_damage),
     };
 
