@@ -80,6 +80,30 @@ static void first_fit_within_the_first_chunk(void **state)
     vmem_close(t.m);
 }
 
+/*  1920       1984 1988                2088
+ *  | free: 64 | 4  | free: 100         | 30680 ...   |      64 bytes on a 64-byte border fit the
+ * first hole, but only the largest free run decides: aligned, it is too short, so a new chunk is
+ * made. */
+static void the_largest_run_decides(void **state)
+{
+    (void)state;
+    struct pc t;
+
+    pc_open(&t);
+    assert_int_equal(get(&t, 1920 - HIDDEN, 4, false), t.base + HIDDEN);
+    km_vaddr a = get(&t, 64, 64, false), wall = get(&t, 4, 4, false), b = get(&t, 100, 4, false);
+
+    assert_int_equal(a, t.base + 1920);
+    assert_int_equal(b, wall + 4);
+    assert_int_equal(get(&t, 30680, 4, false), t.base + 2088);
+    assert_true(km_percpu_free(&t.p, &t.m->g.cpu[0], a));
+    assert_true(km_percpu_free(&t.p, &t.m->g.cpu[0], b));
+    assert_int_equal(get(&t, 64, 64, false), VMEM_END - 2 * UNIT);
+    assert_int_equal(get(&t, 64, 4, false), a);
+    pc_check(&t);
+    vmem_close(t.m);
+}
+
 static void wrong_requests_and_frees(void **state)
 {
     (void)state;
@@ -268,6 +292,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_fit_within_the_first_chunk),
+        cmocka_unit_test(the_largest_run_decides),
         cmocka_unit_test(wrong_requests_and_frees),
         cmocka_unit_test(chunks_grow_and_go),
         cmocka_unit_test(random_objects),
