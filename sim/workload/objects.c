@@ -683,3 +683,8 @@ void km_objects_destroy(struct km_objects *o)
     km_u32map_release(&o->slab_of_page);
     free(o);
 }
+
+bool km_objects_drops(const struct km_objects *o, uint64_t index)
+{
+    return km_obj_dropped(o, index);
+}

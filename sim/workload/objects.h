@@ -57,6 +57,8 @@ struct km_objects_stats {
     double slabs_total_rel_error; /* sum |sim - real| / sum real, caches in use */
 };
 
+/* Will the page event with this number be left out? Known after the scan. */
+bool km_objects_drops(const struct km_objects *o, uint64_t index);
 int km_objects_create(struct km_objects **out, const struct km_objects_params *p,
                       struct km_err *err);
 /* Strings of events are looked up in `trace`; call before each of the two passes. */

@@ -122,6 +122,18 @@ static int look_ahead(struct km_replay *r, struct km_err *err)
     return rc;
 }
 
+/* Corrections of events that are left out are left out too. */
+static void drop_adjustments(struct km_replay *r)
+{
+    struct km_adjustments *a = &r->adjust;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < a->nr; i++)
+        if (a->entry[i].kind != KM_ADJUST_EARLY || !km_objects_drops(r->objects, a->entry[i].of))
+            a->entry[kept++] = a->entry[i];
+    a->nr = kept;
+}
+
 static int objects_open(struct km_replay *r, struct km_err *err)
 {
     static const char *const slab_names[] = {
@@ -137,8 +149,7 @@ static int objects_open(struct km_replay *r, struct km_err *err)
     int rc;
 
     if (!p.slab)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                       "os.slab: %s cannot be replayed",
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "os.slab: %s cannot be replayed",
                        slab_names[r->cfg->os.slab]);
     rc = km_pages_open(r, err);
     if (rc == KM_OK)
@@ -147,6 +158,7 @@ static int objects_open(struct km_replay *r, struct km_err *err)
         rc = look_ahead(r, err);
     if (rc < 0)
         return rc;
+    drop_adjustments(r);
     km_objects_set_trace(r->objects, r->trace);
     return rc;
 }
@@ -268,6 +280,7 @@ static void objects_close(struct km_replay *r)
 }
 
 const struct km_replay_mode_ops km_replay_objects = {.name = "objects",
+                                                     .wants_shadow = true,
                                                      .open = objects_open,
                                                      .event = objects_event,
                                                      .mark = objects_mark,

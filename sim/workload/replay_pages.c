@@ -91,7 +91,8 @@ static void pool_put(struct km_pages_state *s, enum km_zone_id z, km_pfn pfn)
     struct bulk_pool *p = &s->pool[z];
 
     if (p->head + p->nr == p->room) {
-        memmove(p->frame, p->frame + p->head, p->nr * sizeof(*p->frame));
+        if (p->nr)
+            memmove(p->frame, p->frame + p->head, p->nr * sizeof(*p->frame));
         p->head = 0;
         if (p->nr * 2 > p->room || !p->room) {
             size_t room = p->room ? 2 * p->room : 256;

@@ -239,7 +239,7 @@ static void locate(struct guess *g, struct km_guest *o, enum km_zone_id z, km_pf
 static bool may_be_free(const struct guess *g, km_pfn pfn, unsigned order)
 {
     return pfn + (1u << order) <= g->s->frames && g->used_sum[pfn + (1u << order)] == g->used_sum[pfn] &&
-           !g->s->free[pfn] && !g->s->free[pfn + (1u << order) - 1];
+           !memchr(g->s->free + pfn, 1, 1u << order);
 }
 
 /* The smallest block of this list that fits the request and the address. */
