@@ -97,7 +97,7 @@ static bool choose_management(struct km_slab_layer *l, struct km_kmem_cache *c, 
 
 bool km_slab_geometry(struct km_slab_layer *l, struct km_kmem_cache *c)
 {
-    uint32_t left;
+    uint32_t left = 0;
 
     km_slab_debug_layout_slab(c);
     if (c->size < MIN_SIZE)
