@@ -13,8 +13,10 @@
 
 static void copy_name(char *to, const char *from)
 {
-    strncpy(to, from, 63);
-    to[63] = '\0';
+    size_t length = strnlen(from, 63);
+
+    memcpy(to, from, length);
+    to[length] = '\0';
 }
 
 static struct km_slab_facts *find_id(struct km_proc_state *state, const char *id)
