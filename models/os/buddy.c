@@ -158,8 +158,8 @@ static void carved(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned or
                                 .flag = km_pcp_covers(os, order) && mt < KM_MT_PCP_TYPES});
 }
 
-km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
-                         enum km_migratetype mt)
+static km_pfn take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                       enum km_migratetype mt, bool counted)
 {
     for (unsigned o = order; o < KM_NR_ORDERS; o++) {
         km_vaddr head = km_free_list_va(&os->zone[z], o, mt);
@@ -172,11 +172,18 @@ km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z
 
         unfile_block(os, cpu, z, pfn, o);
         split_down(os, cpu, z, pfn, o, order, mt);
-        km_zone_add_free(cpu, &os->zone[z], -(1 << order));
+        if (counted)
+            km_zone_add_free(cpu, &os->zone[z], -(1 << order));
         carved(os, cpu, pfn, order, mt);
         return pfn;
     }
     return KM_PFN_NONE;
+}
+
+km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                         enum km_migratetype mt)
+{
+    return take_own(os, cpu, z, order, mt, true);
 }
 
 static void move_block(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
@@ -245,7 +252,7 @@ static void boost_watermark(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
 
     km_st32(cpu, va + KM_ZONE_BOOST, (uint32_t)km_min_u64(boost, max));
     if (alloc_flags & KM_ALLOC_KSWAPD)
-        km_rmw32(cpu, va + KM_ZONE_FLAGS, KM_RMW_OR, 1, 0);
+        km_rmw32(cpu, va + KM_ZONE_FLAGS, KM_RMW_OR, KM_ZONE_BOOSTED, 0);
 }
 
 static bool may_steal_block(const struct km_os *os, unsigned order, enum km_migratetype wanted)
@@ -347,11 +354,13 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
             km_pfn chosen = os->carve.choose(os->carve.ctx, cpu, z, order, mt);
 
             if (chosen != KM_PFN_NONE && km_buddy_take_at(os, cpu, z, chosen, order, mt)) {
+                if (alloc_flags & KM_ALLOC_UNCOUNTED)
+                    km_zone_add_free(cpu, &os->zone[z], 1 << order);
                 carved(os, cpu, chosen, order, mt);
                 return chosen;
             }
         }
-        km_pfn pfn = km_buddy_take_own(os, cpu, z, order, mt);
+        km_pfn pfn = take_own(os, cpu, z, order, mt, !(alloc_flags & KM_ALLOC_UNCOUNTED));
 
         if (pfn != KM_PFN_NONE)
             return pfn;
@@ -490,7 +499,7 @@ const char *km_buddy_check(const struct km_os *os, const uint8_t *window, enum k
             return "nr_free differs from the lists";
         pages += blocks << o;
     }
-    if (pages != km_peek32(window, zone->va + KM_ZONE_NR_FREE_PAGES))
+    if (pages != km_zone_free_pages(os, window, z))
         return "nr_free_pages differs from the lists";
     return NULL;
 }

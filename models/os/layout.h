@@ -63,11 +63,17 @@ enum {
     KM_ZONE_MANAGED = 64,
     KM_ZONE_SPANNED = 68,
     KM_ZONE_PRESENT = 72,
-    KM_ZONE_FLAGS = 76, /* bit 0: boosted, kswapd wanted */
+    KM_ZONE_FLAGS = 76, /* KM_ZONE_* bits below */
     KM_ZONE_FREE_AREA = 128,
     KM_ZONE_LOCK = 128 + 11 * 44 + 4,
     KM_ZONE_NR_FREE_PAGES = 640, /* vm_stat[NR_FREE_PAGES] */
     KM_ZONE_BYTES = 768,
+};
+
+/* zone->flags */
+enum {
+    KM_ZONE_BOOSTED = 1u << 0,        /* a steal raised the boost: kswapd is wanted */
+    KM_ZONE_RECLAIM_ACTIVE = 1u << 1, /* kswapd balances: per-CPU lists are kept short */
 };
 
 /* struct per_cpu_pages */
@@ -78,6 +84,8 @@ enum {
     KM_PCP_BATCH = 12,
     KM_PCP_FREE_FACTOR = 16,
     KM_PCP_LISTS = 20, /* 12 lists, or 14 with THP */
+    KM_PCP_FREE_DIFF = 136,      /* struct per_cpu_zonestat: change of NR_FREE_PAGES not passed on yet */
+    KM_PCP_STAT_THRESHOLD = 140, /* ... passed on beyond this; 0: at once */
     KM_PCP_BYTES = 192, /* rounded up to whole lines: never shared between CPUs */
 };
 

@@ -43,9 +43,9 @@ static void wake_if_boosted(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
 {
     km_vaddr flags = os->zone[z].va + KM_ZONE_FLAGS;
 
-    if (!(km_ld32(cpu, flags) & 1))
+    if (!(km_ld32(cpu, flags) & KM_ZONE_BOOSTED))
         return;
-    km_rmw32(cpu, flags, KM_RMW_AND, ~1u, 0);
+    km_rmw32(cpu, flags, KM_RMW_AND, ~(uint32_t)KM_ZONE_BOOSTED, 0);
     km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_WAKEUP_KSWAPD, .pfn = KM_PFN_NONE});
 }
 
@@ -166,6 +166,23 @@ void km_prep_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp
     }
     if ((gfp & KM_GFP_ZERO || os->p.init_on_alloc) && km_pfn_is_low(os, pfn))
         km_touch(cpu, km_pfn_to_va(os, pfn), KM_PAGE_BYTES << order, KM_REF_STORE);
+}
+
+km_pfn km_alloc_pages_again(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)
+{
+    km_pfn pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, slow_flags(os, gfp, order));
+
+    if (pfn != KM_PFN_NONE)
+        km_prep_page(os, cpu, pfn, gfp, order);
+    return pfn;
+}
+
+void km_drain_all_pages(struct km_os *os, struct km_cpu *cpu)
+{
+    for (unsigned c = 0; c < os->p.cpus; c++)
+        for (unsigned z = 0; z < KM_NR_ZONES; z++)
+            if (km_zone_populated(&os->zone[z]) && km_pcp_count(os, cpu->window, (enum km_zone_id)z, c))
+                km_pcp_drain(os, cpu, (enum km_zone_id)z, c, UINT32_MAX);
 }
 
 km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)

@@ -115,13 +115,14 @@ static unsigned refill(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, 
         batch = (uint32_t)km_max_u64(batch >> order, 2);
     km_lock(cpu, lock);
     for (; got < batch; got++) {
-        km_pfn pfn = km_buddy_take(os, cpu, z, order, mt, alloc_flags);
+        km_pfn pfn = km_buddy_take(os, cpu, z, order, mt, alloc_flags | KM_ALLOC_UNCOUNTED);
 
         km_exec(cpu, &site_bulk, 16);
         if (pfn == KM_PFN_NONE)
             break;
         km_list_add_tail(cpu, km_page_va(os, pfn) + KM_PAGE_LRU, list);
     }
+    km_zone_add_free(cpu, &os->zone[z], -(int32_t)(got << order));
     km_unlock(cpu, lock);
     return got;
 }
@@ -245,6 +246,9 @@ void km_pcp_free(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn
     bool everything = order >= 1 && order <= os->p.personality->pcp_max_order &&
                       km_ld32(cpu, pcp + KM_PCP_FREE_FACTOR) != 0;
     uint32_t limit = everything ? 0 : km_ld32(cpu, pcp + KM_PCP_HIGH);
+
+    if (limit && (km_ld32(cpu, os->zone[z].va + KM_ZONE_FLAGS) & KM_ZONE_RECLAIM_ACTIVE))
+        limit = (uint32_t)km_min_u64(4 * km_ld32(cpu, pcp + KM_PCP_BATCH), limit);
 
     km_list_add(cpu, page + KM_PAGE_LRU, list_va(pcp, index));
     km_st32(cpu, pcp + KM_PCP_COUNT, count);

@@ -4,9 +4,10 @@
  * Models:      struct zone in guest memory; 4-bit pageblock descriptors packed eight to a word, one bitmap
  *              per zone (a block straddling two zones has two types); lowmem_reserve and watermarks as frozen
  *              at the postcore initcall; the watermark test with its reserves.
- * Not modelled: per-CPU vmstat differences: nr_free_pages is exact, so a test within +-threshold*CPUs of a
- *              mark can differ from the kernel's lagging counter.
- * Invariants:  nr_free_pages = sum over orders and types of blocks * 2^order (checked by km_buddy_check).
+ *              NR_FREE_PAGES lags: every CPU notes its changes and passes them on beyond a threshold.
+ * Not modelled: percpu_drift_mark: kswapd's tests read the lagging counter too.
+ * Invariants:  NR_FREE_PAGES + what the CPUs noted = sum over orders and types of blocks * 2^order
+ *              (checked by km_buddy_check).
  * Units:       pages; marks are pages, boost is added to each mark.
  * References:  kernel-behaviour notes A3, B4, B5, B7; Documentation/admin-guide/sysctl/vm.rst.
  */
@@ -47,6 +48,70 @@ void km_zone_init_all(struct km_os *os, struct km_cpu *cpu)
         km_st32(cpu, zone->va + KM_ZONE_SPANNED, zone->end_pfn - zone->start_pfn);
         km_st32(cpu, zone->va + KM_ZONE_PRESENT, zone->present_pages);
         km_st32(cpu, zone->va + KM_ZONE_PAGEBLOCK_FLAGS, zone->pageblock_flags_va);
+    }
+}
+
+void km_zone_add_free(struct km_cpu *cpu, const struct km_zone *zone, int32_t delta)
+{
+    const km_vaddr pcp = zone->pcp_va[cpu->id], va = zone->va + KM_ZONE_NR_FREE_PAGES;
+    int32_t threshold = 0, noted = delta;
+
+    if (pcp) {
+        threshold = (int32_t)km_ld32(cpu, pcp + KM_PCP_STAT_THRESHOLD);
+        noted += threshold ? (int32_t)km_ld32(cpu, pcp + KM_PCP_FREE_DIFF) : 0;
+    }
+    if (noted > threshold || noted < -threshold) {
+        km_st32(cpu, va, km_ld32(cpu, va) + (uint32_t)noted);
+        noted = 0;
+    }
+    if (threshold)
+        km_st32(cpu, pcp + KM_PCP_FREE_DIFF, (uint32_t)noted);
+}
+
+uint32_t km_zone_free_pages(const struct km_os *os, const uint8_t *window, enum km_zone_id z)
+{
+    const struct km_zone *zone = &os->zone[z];
+    uint32_t sum = km_peek32(window, zone->va + KM_ZONE_NR_FREE_PAGES);
+
+    for (unsigned c = 0; c < os->p.cpus; c++)
+        if (zone->pcp_va[c])
+            sum += km_peek32(window, zone->pcp_va[c] + KM_PCP_FREE_DIFF);
+    return sum;
+}
+
+static void fold(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned on_cpu)
+{
+    const km_vaddr va = os->zone[z].va + KM_ZONE_NR_FREE_PAGES, pcp = os->zone[z].pcp_va[on_cpu];
+    uint32_t noted = pcp ? km_ld32(cpu, pcp + KM_PCP_FREE_DIFF) : 0;
+
+    if (!noted)
+        return;
+    km_st32(cpu, va, km_ld32(cpu, va) + noted);
+    km_st32(cpu, pcp + KM_PCP_FREE_DIFF, 0);
+}
+
+void km_zone_fold_counters(struct km_os *os, struct km_cpu *cpu)
+{
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        fold(os, cpu, (enum km_zone_id)z, cpu->id);
+}
+
+void km_zone_set_stat_thresholds(struct km_os *os, struct km_cpu *cpu, bool pressure)
+{
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        const km_vaddr va = os->zone[z].va;
+        uint32_t span_128mb = km_ld32(cpu, va + KM_ZONE_MANAGED) >> 15;
+        uint32_t distance = km_ld32(cpu, va + KM_ZONE_WATERMARK + KM_WMARK_LOW * 4) -
+                            km_ld32(cpu, va + KM_ZONE_WATERMARK + KM_WMARK_MIN * 4);
+        uint32_t bits = 1 + (span_128mb ? km_log2(span_128mb) + 1 : 0);
+        uint32_t threshold = 2 * (km_log2(os->p.cpus) + 1) * bits;
+
+        if (pressure)
+            threshold = (uint32_t)km_max_u64(distance / os->p.cpus, 1);
+        for (unsigned c = 0; c < os->p.cpus; c++)
+            if (os->zone[z].pcp_va[c] && km_zone_populated(&os->zone[z]))
+                km_st32(cpu, os->zone[z].pcp_va[c] + KM_PCP_STAT_THRESHOLD,
+                        (uint32_t)km_min_u64(threshold, 125));
     }
 }
 

@@ -18,6 +18,7 @@ enum {
     KM_ALLOC_KSWAPD = 1u << 4,
     KM_ALLOC_NO_WATERMARKS = 1u << 5,
     KM_ALLOC_NO_BOOST = 1u << 6, /* compare with the stored mark */
+    KM_ALLOC_UNCOUNTED = 1u << 7, /* km_buddy_take: the caller counts the pages when it has all of them */
 };
 
 static inline km_vaddr km_free_area_va(const struct km_zone *zone, unsigned order)
@@ -47,13 +48,14 @@ enum km_migratetype km_pageblock_type(struct km_os *os, struct km_cpu *cpu, enum
 void km_pageblock_set_type(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn,
                            enum km_migratetype mt);
 
-/* nr_free_pages of the zone += delta (under the zone lock). */
-static inline void km_zone_add_free(struct km_cpu *cpu, const struct km_zone *zone, int32_t delta)
-{
-    km_vaddr va = zone->va + KM_ZONE_NR_FREE_PAGES;
-
-    km_st32(cpu, va, km_ld32(cpu, va) + (uint32_t)delta);
-}
+/* NR_FREE_PAGES of the zone += delta (under the zone lock): noted per CPU, passed on beyond the threshold. */
+void km_zone_add_free(struct km_cpu *cpu, const struct km_zone *zone, int32_t delta);
+/* NR_FREE_PAGES with what the CPUs have not passed on: what the free lists hold. Untimed. */
+uint32_t km_zone_free_pages(const struct km_os *os, const uint8_t *window, enum km_zone_id z);
+/* This CPU passes on what it has noted (it goes idle, or its vmstat worker runs). */
+void km_zone_fold_counters(struct km_os *os, struct km_cpu *cpu);
+/* Thresholds of all CPUs: the ordinary ones, or those that hold while kswapd is awake (B7). */
+void km_zone_set_stat_thresholds(struct km_os *os, struct km_cpu *cpu, bool pressure);
 
 /* Does the zone keep `mark` after giving away 2^order pages to a request limited to highest_zone (B7)? */
 bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,

@@ -169,6 +169,13 @@ static int read_messages(struct km_bundle *b, struct km_err *err)
     return rc;
 }
 
+static int reserve_ratio_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
+{
+    (void)file, (void)line, (void)err;
+    *(bool *)ctx |= strstr(text, "lowmem_reserve_ratio") != NULL;
+    return KM_OK;
+}
+
 static int read_facts(struct km_bundle *b, struct km_err *err)
 {
     struct vm_facts vm = {false, false};
@@ -178,6 +185,8 @@ static int read_facts(struct km_bundle *b, struct km_err *err)
         rc = from_any(b, "cpuinfo", cpuinfo_line, b, err);
     if (rc == KM_OK)
         rc = from_any(b, "sys_vm", sys_vm_line, b, err);
+    if (rc == KM_OK && b->start.present)
+        rc = km_bundle_lines(b->start.dir, "sys_vm", reserve_ratio_line, &b->reserve_ratio_read, NULL, err);
     if (rc == KM_OK)
         rc = from_any(b, "vmstat", vmstat_line, &vm, err);
     b->thp = vm.thp_seen || !vm.vmstat_seen;

@@ -26,6 +26,11 @@ struct scan {
     km_pfn frames;
     const struct km_proc_state *start;
     unsigned running;
+    struct {
+        bool balancing;
+        int32_t pid;
+        uint64_t last; /* its last event */
+    } kswapd;
     uint64_t last_end; /* of a compaction run; the present event while one is running */
     bool ok;
 };
@@ -68,6 +73,22 @@ static void note_compaction(struct scan *s, const struct km_event *ev, uint64_t 
     s->last_end = index;
 }
 
+static void note_kswapd(struct scan *s, const struct km_event *ev, uint64_t index)
+{
+    bool ends = ev->type == KM_EV_KSWAPD_WAKE || ev->type == KM_EV_KSWAPD_SLEEP || ev->type == KM_EV_WAKEUP_KSWAPD;
+
+    if (ends && s->kswapd.balancing)
+        append(s, &s->out->rests, s->kswapd.last, KM_PFN_NONE);
+    if (ends)
+        s->kswapd.balancing = false;
+    if (ev->type == KM_EV_KSWAPD_WAKE) {
+        s->kswapd.balancing = true;
+        s->kswapd.pid = ev->pid;
+    }
+    if (s->kswapd.balancing && ev->pid == s->kswapd.pid)
+        s->kswapd.last = index;
+}
+
 static void note_snapshot(struct scan *s, const struct km_event *ev, uint64_t index)
 {
     uint64_t value;
@@ -102,6 +123,7 @@ static void note_carve(struct scan *s, const struct km_event *ev, uint64_t index
 
 static void scan_event(struct scan *s, const struct km_event *ev, uint64_t index)
 {
+    note_kswapd(s, ev, index);
     if (ev->type == KM_EV_MARK)
         note_snapshot(s, ev, index);
     if (ev->type == KM_EV_COMPACTION_BEGIN || ev->type == KM_EV_COMPACTION_END)
@@ -175,5 +197,6 @@ void km_hidden_release(struct km_hidden *h)
 {
     free(h->missed.item);
     free(h->isolated.item);
+    free(h->rests.item);
     memset(h, 0, sizeof(*h));
 }

@@ -6,6 +6,8 @@
  *   (shadow.c adds those that two allocations in a row pass over although the page should lie on top.)
  * Isolated pages: compaction takes free pages as targets without an event (kernel-behaviour D5). A page that is
  *   freed although it was last seen on the buddy lists was isolated by a compaction run in between.
+ * kswapd's rests: that it begins to balance a node is traced, that it stops is not. It stopped after the last
+ *   event of its task before it is woken again or says that it goes to sleep.
  */
 #ifndef KM_WORKLOAD_HIDDEN_H
 #define KM_WORKLOAD_HIDDEN_H
@@ -26,6 +28,7 @@ struct km_hidden_list {
 struct km_hidden {
     struct km_hidden_list missed;   /* this mm_page_free goes straight to the buddy lists */
     struct km_hidden_list isolated; /* this page leaves the buddy lists before this event  */
+    struct km_hidden_list rests;    /* kswapd stops balancing after this event; no frames  */
 };
 
 /* bundle: its kpageflags say what was free at the KPAGE_END mark; may be NULL. */

@@ -42,8 +42,7 @@ bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy,
     return km_pcp_covers(os, ev->page.order) && !busy->cpu[ev->cpu] && !busy->missed[ev->cpu];
 }
 
-bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
-                       unsigned *order)
+bool km_split_block(const struct km_os *os, const struct km_event *ev, km_pfn *pfn, unsigned *order)
 {
     km_vaddr page = (km_vaddr)ev->probe.a;
 
@@ -52,7 +51,13 @@ bool km_isolated_block(const struct km_os *os, const uint8_t *window, const stru
         return false;
     *pfn = km_page_pfn(os, page);
     *order = (unsigned)ev->probe.b;
-    return *pfn < os->mem_map_end && !(*pfn & ((1u << *order) - 1)) && km_range_free(os, window, *pfn, *order);
+    return *pfn + (1u << *order) <= os->mem_map_end && !(*pfn & ((1u << *order) - 1));
+}
+
+bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
+                       unsigned *order)
+{
+    return km_split_block(os, ev, pfn, order) && km_range_free(os, window, *pfn, *order);
 }
 
 static bool in_one_zone(const struct km_os *os, km_pfn pfn, unsigned order)

@@ -160,21 +160,45 @@ static void note_event(struct km_replay *r, const struct km_event *ev)
     }
 }
 
-/* A free block of the model leaves its lists as the traced one did; its pages become migration targets. */
-static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn, unsigned order)
+/* The free page a compaction's free scanner would come to next, going down from pfn; KM_PFN_NONE: the zone has
+ * none below. */
+static km_pfn free_page_below(const struct km_replay *r, enum km_zone_id z, km_pfn pfn)
+{
+    km_pfn head;
+    unsigned order;
+
+    while (pfn > r->guest.os.zone[z].start_pfn)
+        if (km_buddy_find(&r->guest.os, r->guest.window.base, --pfn, &head, &order))
+            return pfn;
+    return KM_PFN_NONE;
+}
+
+/* A free block of the model becomes migration targets as the traced one did: the same block if it is free here,
+ * else pages the scanner finds. */
+static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, unsigned order)
 {
     struct km_os *os = &r->guest.os;
-    enum km_zone_id z = km_pfn_zone(os, pfn);
+    enum km_zone_id z = km_pfn_zone(os, traced);
+    km_pfn pfn = traced;
 
-    if (z == KM_NR_ZONES || km_page_map_get(&r->map, pfn) != KM_PFN_NONE)
+    if (z == KM_NR_ZONES || km_page_map_get(&r->map, traced) != KM_PFN_NONE)
         return;
+    bool here = km_range_free(os, r->guest.window.base, traced, order);
+
+    if (!here && order) {
+        for (km_pfn p = traced; p < traced + (1u << order); p++)
+            isolate(r, cpu, p, 0);
+        return;
+    }
     km_lock(cpu, os->zone[z].va + KM_ZONE_LOCK);
-    bool taken = km_buddy_take_at(os, cpu, z, pfn, order, KM_MT_MOVABLE);
+    if (!here)
+        pfn = free_page_below(r, z, traced);
+    bool taken = pfn != KM_PFN_NONE && km_buddy_take_at(os, cpu, z, pfn, order, KM_MT_MOVABLE);
 
     km_unlock(cpu, os->zone[z].va + KM_ZONE_LOCK);
     if (!taken)
         return;
-    km_page_map_set(&r->map, pfn, pfn, order);
+    km_page_map_set(&r->map, traced, pfn, order);
     for (km_pfn p = pfn; p < pfn + (1u << order); p++)
         *(uint32_t *)(r->guest.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) |= KM_PG_LRU;
     r->isolated_pages += 1u << order;
@@ -188,7 +212,7 @@ void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_
 
     while (h && r->next_isolated < h->isolated.nr && h->isolated.item[r->next_isolated].index <= index)
         isolate(r, cpu, h->isolated.item[r->next_isolated++].pfn, 0); /* the port may block: count first */
-    if (km_isolated_block(&r->guest.os, r->guest.window.base, ev, &pfn, &order))
+    if (km_split_block(&r->guest.os, ev, &pfn, &order) && km_page_map_get(&r->map, pfn) == KM_PFN_NONE)
         isolate(r, cpu, pfn, order);
 }
 
@@ -232,7 +256,7 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
                         "frame %#x order %u type %u from order %u type %u", tp->pfn, tp->order, tp->migratetype,
                         tp->fallback_order, tp->fallback_migratetype);
         if (tp->fallback_order < r->guest.os.p.pageblock_order && r->pages)
-            km_pages_boosted(r, r->at[cpu->id].time_ns);
+            km_replay_boosted(r, r->at[cpu->id].time_ns);
     }
 }
 
@@ -474,7 +498,7 @@ int km_replay_run(const struct km_config *cfg, const struct km_run_options *opt,
     r->begun_s = seconds();
     r->stop = opt->stop;
     r->check_period = r->check_in = km_replay_check_period(r);
-    r->boost_clear_ns = KM_NEVER;
+    r->kswapd.boost_clear_ns = KM_NEVER;
     r->guest.window.memfd = -1;
     r->mode = modes[cfg->replay.mode];
     rc = open_trace(r, path, err);

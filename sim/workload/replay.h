@@ -110,7 +110,12 @@ struct km_replay {
     } at[KM_MAX_CPUS];           /* timed CPUs work at the same time */
     unsigned running;            /* CPUs inside an event */
     uint64_t check_period, check_in; /* check.c: events between two checks (0: never), and until the next */
-    uint64_t boost_clear_ns; /* kswapd will have taken back a watermark boost by then; KM_NEVER: none */
+    struct {
+        bool balancing;
+        uint32_t boost_seen[KM_NR_ZONES]; /* when it began */
+        size_t next_rest;
+        uint64_t boost_clear_ns; /* it will have taken back a watermark boost by then; KM_NEVER: none */
+    } kswapd; /* replay_reclaim.c */
     bool synced_list[KM_NR_ZONES][KM_MT_NR]; /* boot_sync.c has caught up with these lists */
     uint64_t synced;               /* pages taken silently for that */
 };
@@ -131,8 +136,10 @@ int km_start_boot(struct km_replay *r, struct km_err *err);
 /* boot_sync.c: called before a carving is modelled. */
 void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
 
-/* replay_pages.c: the model boosted a watermark. */
-void km_pages_boosted(struct km_replay *r, uint64_t time_ns);
+/* replay_reclaim.c: what the traced kswapd does at, or has done by, this event. */
+void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t index);
+/* replay_reclaim.c: the model boosted a watermark. */
+void km_replay_boosted(struct km_replay *r, uint64_t time_ns);
 /* replay_pages.c: a page event that mode objects does not pass on. */
 void km_pages_dropped(struct km_replay *r, const struct km_event *ev);
 int km_pages_open(struct km_replay *r, struct km_err *err);

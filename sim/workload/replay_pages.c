@@ -4,6 +4,8 @@
  * Only mm_page_alloc and mm_page_free (with order, GFP flags and CPU) drive it; zone_locked and pcpu_drain are
  * consequences the model has to produce itself. Pages are followed through a map traced -> model.
  * Batched frees wait for their batched event (pending.h).
+ * Direct reclaim: the task asks for its page again where the trace says that it has reclaimed, and drains every
+ *   per-CPU list if it gets none.
  * Silent allocations and allocations recorded late come from following the traced lists first (shadow.h).
  * Bulk pages (probe pages_bulk) leave the lists without an event; their frees name frames the model never
  *   handed out by name, so the bulk page of the same frame, else the oldest one of the zone, stands for it.
@@ -22,8 +24,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define BOOST_RELIEF_NS 100000000ull /* kswapd takes a boost back within about 0.1 s */
 
 #define EARLY_MAX 64u
 
@@ -44,7 +44,19 @@ struct bulk_call { /* between pages_bulk and pages_bulk_ret */
     bool open; /* not yet returned */
 };
 
+/* A task in direct reclaim: it asks for its page again when it has reclaimed (D1 c). */
+struct stalled {
+    int32_t pid;
+    uint32_t gfp;
+    uint8_t order;
+    bool used;
+    km_pfn pfn; /* what it got; KM_PFN_NONE: nothing yet */
+};
+
+#define STALLED_MAX 32u
+
 struct km_pages_state {
+    struct stalled stalled[STALLED_MAX];
     struct bulk_call bulk[KM_MAX_CPUS];
     struct km_pending pending[KM_MAX_CPUS];
     struct early early[EARLY_MAX];
@@ -219,16 +231,18 @@ static void take_early(struct km_replay *r, struct km_cpu *cpu, const struct km_
 }
 
 /* What the trace leaves out on this CPU up to this event (shadow.h). */
-static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, uint64_t index)
+static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
     struct km_adjustments *a = &r->adjust;
 
-    while (a->next[cpu->id] < a->nr && a->entry[a->next[cpu->id]].index <= index) {
+    while (a->next[cpu->id] < a->nr && a->entry[a->next[cpu->id]].index <= r->at[cpu->id].index) {
         const struct km_adjust *e = &a->entry[a->next[cpu->id]++];
 
         if (e->cpu != cpu->id)
             continue;
-        if (e->kind == KM_ADJUST_EARLY) {
+        if (e->kind == KM_ADJUST_REFILL)
+            commit_due(r, cpu, ev);
+        if (e->kind == KM_ADJUST_EARLY || e->kind == KM_ADJUST_REFILL) {
             take_early(r, cpu, e);
             continue;
         }
@@ -249,6 +263,56 @@ static bool took_early(struct km_pages_state *s, uint64_t index, km_pfn *pfn)
             return true;
         }
     return false;
+}
+
+static struct stalled *find_stalled(struct km_pages_state *s, int32_t pid)
+{
+    for (unsigned i = 0; i < STALLED_MAX; i++)
+        if (s->stalled[i].used && s->stalled[i].pid == pid)
+            return &s->stalled[i];
+    return NULL;
+}
+
+static void on_reclaim_begin(struct km_pages_state *s, const struct km_event *ev)
+{
+    struct stalled *t = find_stalled(s, ev->pid);
+
+    if (t)
+        return; /* the same request reclaims again */
+    for (unsigned i = 0; i < STALLED_MAX && !t; i++)
+        if (!s->stalled[i].used)
+            t = &s->stalled[i];
+    if (t && ev->reclaim.order < KM_NR_ORDERS)
+        *t = (struct stalled){
+            .used = true, .pid = ev->pid, .gfp = ev->reclaim.gfp, .order = (uint8_t)ev->reclaim.order, .pfn = KM_PFN_NONE};
+}
+
+/* Reclaimed pages may lie on per-CPU lists: if a first attempt fails they are all drained. */
+static void on_reclaim_end(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
+{
+    struct stalled *t = find_stalled(state(r), ev->pid);
+
+    if (!t || t->pfn != KM_PFN_NONE || !ev->reclaim.nr)
+        return;
+    km_pfn pfn = km_alloc_pages_again(&r->guest.os, cpu, t->gfp, t->order);
+
+    if (pfn == KM_PFN_NONE) {
+        km_drain_all_pages(&r->guest.os, cpu);
+        pfn = km_alloc_pages_again(&r->guest.os, cpu, t->gfp, t->order);
+    }
+    t->pfn = pfn;
+}
+
+/* The page a task got after direct reclaim, now that its allocation is recorded. */
+static bool took_stalled(struct km_pages_state *s, const struct km_event *ev, km_pfn *pfn)
+{
+    struct stalled *t = find_stalled(s, ev->pid);
+
+    if (!t || t->order != ev->page.order || t->gfp != ev->page.gfp)
+        return false;
+    t->used = false;
+    *pfn = t->pfn;
+    return t->pfn != KM_PFN_NONE;
 }
 
 static void apply_zone_facts(struct km_replay *r, const struct km_proc_state *state_files)
@@ -284,6 +348,7 @@ static void follow_boot(struct km_replay *r, const struct km_event *ev)
         km_zone_setup_watermarks(&g->os, &g->cpu[0]);
         km_pcp_setup(&g->os, &g->cpu[0], g->os.p.cpus);
         apply_zone_facts(r, r->bundle->early.nr_zones ? &r->bundle->early : &r->bundle->end);
+        km_zone_set_stat_thresholds(&g->os, &g->cpu[0], false);
         r->boot_limits = true;
     }
 }
@@ -308,7 +373,7 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
     }
     km_pfn pfn;
 
-    if (!took_early(state(r), r->at[cpu->id].index, &pfn))
+    if (!took_early(state(r), r->at[cpu->id].index, &pfn) && !took_stalled(state(r), ev, &pfn))
         pfn = km_alloc_pages(&g->os, cpu, ev->page.gfp, order);
     measure(r, cpu, "page_alloc", before);
     km_replay_pfn_agreement(r, ev, pfn);
@@ -380,13 +445,6 @@ static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu)
     b->open = false;
 }
 
-static void clear_boost(struct km_replay *r)
-{
-    for (unsigned z = 0; z < KM_NR_ZONES; z++)
-        km_st32(&r->guest.cpu[0], r->guest.os.zone[z].va + KM_ZONE_BOOST, 0);
-    r->boost_clear_ns = KM_NEVER;
-}
-
 static bool in_range(const struct km_replay *r, const struct km_event *ev)
 {
     return ev->page.order < KM_NR_ORDERS && ev->page.pfn < r->guest.facts.max_pfn &&
@@ -397,8 +455,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
 {
     if (r->boot)
         follow_boot(r, ev);
-    if (r->boost_clear_ns <= ev->time_ns || ev->type == KM_EV_KSWAPD_SLEEP)
-        clear_boost(r);
+    km_replay_kswapd(r, ev, r->at[cpu->id].index);
     if (r->boot && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
         km_boot_synchronise(r, ev);
     if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&
@@ -407,7 +464,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         return;
     }
     km_resync_settle(r, cpu, ev);
-    apply_adjustments(r, cpu, r->at[cpu->id].index);
+    apply_adjustments(r, cpu, ev);
     commit_due(r, cpu, ev);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC:
@@ -432,6 +489,12 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         if (state(r)->bulk[cpu->id].left && ev->page.order == 0)
             on_bulk_carve(r, cpu);
         break;
+    case KM_EV_DIRECT_RECLAIM_BEGIN:
+        on_reclaim_begin(state(r), ev);
+        break;
+    case KM_EV_DIRECT_RECLAIM_END:
+        on_reclaim_end(r, cpu, ev);
+        break;
     case KM_EV_PAGES_EXACT:
         state(r)->exact[cpu->id] = true;
         break;
@@ -448,14 +511,7 @@ void km_pages_dropped(struct km_replay *r, const struct km_event *ev)
 {
     if (r->boot)
         follow_boot(r, ev);
-    if (r->boost_clear_ns <= ev->time_ns)
-        clear_boost(r);
-}
-
-void km_pages_boosted(struct km_replay *r, uint64_t time_ns)
-{
-    if (r->boost_clear_ns == KM_NEVER)
-        r->boost_clear_ns = time_ns + BOOST_RELIEF_NS;
+    km_replay_kswapd(r, ev, r->at[ev->cpu].index);
 }
 
 static int pages_open(struct km_replay *r, struct km_err *err)

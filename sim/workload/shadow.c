@@ -32,9 +32,9 @@ struct entry {
     uint32_t next, prev; /* frames, or nr_frames + list for the list's head */
     uint16_t list;       /* NOWHERE: on none */
     uint8_t origin;
-    bool first; /* of its refill: taken at once, or there would have been no refill */
     uint32_t skipped_by; /* 1 + index into skips: an allocation that went past it; 0: none */
     uint64_t pushed;     /* event at which it was freed, or its refill began */
+    bool first;          /* of its refill: taken at once, or there would have been no refill */
 };
 
 struct skip { /* an allocation recorded although freed pages lay above its page */
@@ -73,6 +73,7 @@ struct shadow {
     uint32_t burst_len[KM_MAX_CPUS];
     uint64_t burst_start[KM_MAX_CPUS];
     uint64_t free_run[KM_MAX_CPUS]; /* first of the frees that follow each other; 0: the last event was no free */
+    uint64_t last_locked[KM_MAX_CPUS]; /* last event that changed buddy lists */
     uint64_t *last_seen; /* [list]: last event that visibly changed it besides refills */
     uint32_t bulk_gfp[KM_MAX_CPUS];
     struct bulk bulk[KM_MAX_CPUS];
@@ -259,6 +260,25 @@ static void missed_free(struct shadow *s, km_pfn pfn)
     unlink_frame(s, pfn);
 }
 
+/* The refill that served an allocation shows when it happened; its event may come much later, after other CPUs
+ * have changed the lists. */
+static void date_by_refill(struct shadow *s, const struct km_event *ev, uint64_t refill, uint64_t index)
+{
+    bool others = false;
+
+    for (unsigned c = 0; c < KM_MAX_CPUS; c++)
+        others |= c != ev->cpu && s->last_locked[c] > refill;
+    if (!others)
+        return;
+    emit(s, &(struct km_adjust){.kind = KM_ADJUST_REFILL,
+                                .index = refill,
+                                .recorded = index,
+                                .gfp = ev->page.gfp,
+                                .cpu = ev->cpu,
+                                .order = ev->page.order});
+    s->out->early_allocations++;
+}
+
 static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index)
 {
     km_pfn pfn = ev->page.pfn;
@@ -284,6 +304,8 @@ static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index
                     s->skips[skip - 1].pages++;
             }
         }
+    if (s->e[pfn].first && s->e[pfn].list == list)
+        date_by_refill(s, ev, s->e[pfn].pushed, index);
     s->last_seen[s->e[pfn].list] = index;
     seen_leaving(s, pfn);
 }
@@ -361,15 +383,17 @@ static void on_carve(struct shadow *s, const struct km_event *ev, uint64_t index
 }
 
 /* The event behind a held carving decides: its own allocation means the lists were passed by. */
-static bool settle_held(struct shadow *s, const struct km_event *ev)
+static bool settle_held(struct shadow *s, const struct km_event *ev, uint64_t index)
 {
     struct held *h = &s->held[ev->cpu];
 
     if (!h->active)
         return false;
     h->active = false;
-    if (ev->type == KM_EV_PAGE_ALLOC && ev->page.pfn == h->pfn && ev->page.order == h->order)
+    if (ev->type == KM_EV_PAGE_ALLOC && ev->page.pfn == h->pfn && ev->page.order == h->order) {
+        date_by_refill(s, ev, h->index, index);
         return true;
+    }
     uint16_t list = list_id(ev->cpu, km_pfn_zone(&s->t->guest.os, h->pfn), h->order, h->migratetype);
 
     take_all(s, list, h->index);
@@ -421,7 +445,7 @@ static void shadow_event(struct shadow *s, const struct km_event *ev, uint64_t i
     if (is_page_event(ev) &&
         (ev->page.pfn >= s->frames || ev->page.order >= KM_NR_ORDERS || km_pfn_zone(os, ev->page.pfn) == KM_NR_ZONES))
         return;
-    if (settle_held(s, ev))
+    if (settle_held(s, ev, index))
         return;
     commit(s, ev, index);
     if (ev->type == KM_EV_PAGE_ALLOC || ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED || ev->type == KM_EV_PAGES_BULK ||
@@ -429,6 +453,7 @@ static void shadow_event(struct shadow *s, const struct km_event *ev, uint64_t i
         s->free_run[ev->cpu] = 0;
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        s->last_locked[ev->cpu] = index;
         on_carve(s, ev, index);
         return; /* keeps the burst */
     case KM_EV_PAGE_ALLOC:
@@ -438,6 +463,7 @@ static void shadow_event(struct shadow *s, const struct km_event *ev, uint64_t i
         on_free(s, ev, index);
         break;
     case KM_EV_PAGE_PCPU_DRAIN:
+        s->last_locked[ev->cpu] = index;
         if (s->e[ev->page.pfn].list != NOWHERE)
             seen_leaving(s, ev->page.pfn);
         break;
@@ -495,12 +521,14 @@ static void finish(struct shadow *s)
                                         .order = s->skips[i].order});
         }
     for (size_t i = 0; i < out->nr; i++)
-        out->entry[i].of = i;
+        out->entry[i].of = i; /* insertion order */
     if (out->nr)
         qsort(out->entry, out->nr, sizeof(*out->entry), by_index);
     for (size_t i = 0; i < out->nr; i++)
         if (out->entry[i].kind == KM_ADJUST_EARLY)
             out->entry[i].of = s->skips[out->entry[i].traced].index;
+        else if (out->entry[i].kind == KM_ADJUST_REFILL)
+            out->entry[i].of = out->entry[i].recorded;
 }
 
 /* Never seen leaving until the trace ends. A single block, or one of an order the bulk allocator does not

@@ -20,11 +20,12 @@ struct km_replay;
 enum km_adjust_kind {
     KM_ADJUST_TAKE,  /* a page leaves the list of (zone, type) without an event; traced: its frame */
     KM_ADJUST_EARLY, /* the allocation recorded at event `of` happens here */
+    KM_ADJUST_REFILL, /* the same, after the frees that happen here: it took the zone's lock at this event */
 };
 
 struct km_adjust {
     uint64_t index; /* before this event of the trace, or the next one of its CPU */
-    uint64_t of;
+    uint64_t of, recorded;
     km_pfn traced;
     uint32_t gfp;
     uint8_t kind, cpu, zone, order, migratetype;

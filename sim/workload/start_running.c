@@ -449,11 +449,15 @@ static void set_limits(struct km_running *s, struct km_guest *g)
             if (km_zone_populated(&g->os.zone[z]))
                 km_pcp_set_limits(&g->os, cpu, (enum km_zone_id)z, c, zi->pcp[c].high, zi->pcp[c].batch);
     }
+    km_zone_set_stat_thresholds(&g->os, cpu, false);
 }
 
-/* lowmem_reserve as the machine reports it: it was computed from an earlier managed count (B4). */
+/* lowmem_reserve as the machine reports it: it was computed from an earlier managed count (B4). Unless
+ * lowmem_reserve_ratio was read since: its handler computes the reserves anew, on reading too. */
 static void set_protection(struct km_running *s, struct km_guest *g)
 {
+    if (s->r->bundle && s->r->bundle->reserve_ratio_read)
+        return;
     for (unsigned i = 0; s->state && i < s->state->nr_zones; i++) {
         const struct km_zone_facts *f = &s->state->zone[i];
         int z = km_zone_by_name(&g->os, f->zone);
