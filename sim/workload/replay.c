@@ -201,6 +201,8 @@ static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, unsi
     km_page_map_set(&r->map, traced, pfn, order);
     for (km_pfn p = pfn; p < pfn + (1u << order); p++)
         *(uint32_t *)(r->guest.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) |= KM_PG_LRU;
+    for (km_pfn p = traced; p < traced + (1u << order); p++)
+        km_compact_isolated(r, p);
     r->isolated_pages += 1u << order;
 }
 

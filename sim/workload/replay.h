@@ -37,6 +37,7 @@ enum km_skip_reason {
 };
 
 struct km_replay;
+struct km_compact;
 struct km_pages_state;
 struct km_live_objects;
 struct km_objects;
@@ -81,6 +82,7 @@ struct km_replay {
     uint64_t isolated_pages;        /* taken by compaction without an event */
     struct km_pcp_busy busy;
     struct km_adjustments adjust;   /* shadow.c: what the trace leaves out */
+    struct km_compact *compact;     /* replay_compact.c; NULL: modes that follow the trace literally */
     struct km_pages_state *pages;   /* replay_pages.c */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
@@ -136,6 +138,12 @@ int km_start_boot(struct km_replay *r, struct km_err *err);
 /* boot_sync.c: called before a carving is modelled. */
 void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
 
+/* replay_compact.c: the traced kernel's compaction, for modes that pick page frames themselves. */
+int km_compact_open(struct km_replay *r, struct km_err *err);
+void km_compact_close(struct km_replay *r);
+void km_compact_event(struct km_replay *r, const struct km_event *ev);
+void km_compact_isolated(struct km_replay *r, km_pfn traced); /* a free page became a target */
+void km_compact_free(struct km_replay *r, const struct km_event *ev); /* before an mm_page_free is applied */
 /* replay_reclaim.c: what the traced kswapd does at, or has done by, this event. */
 void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t index);
 /* replay_reclaim.c: the model boosted a watermark. */

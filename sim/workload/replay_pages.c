@@ -84,11 +84,12 @@ int km_pages_open(struct km_replay *r, struct km_err *err)
     }
     r->pages = s;
     r->guest.os.reclaim_succeeds = true;
-    return KM_OK;
+    return km_compact_open(r, err);
 }
 
 void km_pages_close(struct km_replay *r)
 {
+    km_compact_close(r);
     if (!r->pages)
         return;
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
@@ -210,6 +211,7 @@ static void free_to_buddy(struct km_replay *r, struct km_cpu *cpu, const struct 
 
 static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
+    km_compact_free(r, ev);
     if (km_pcp_covers(&r->guest.os, ev->page.order) && !km_free_reaches_pcp(&r->guest.os, &r->busy, ev))
         free_to_buddy(r, cpu, ev);
     else if (ev->page.order == 0 && !state(r)->exact[cpu->id])
@@ -456,6 +458,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     if (r->boot)
         follow_boot(r, ev);
     km_replay_kswapd(r, ev, r->at[cpu->id].index);
+    km_compact_event(r, ev);
     if (r->boot && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
         km_boot_synchronise(r, ev);
     if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&
