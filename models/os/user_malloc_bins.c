@@ -425,8 +425,8 @@ static uint32_t merge(const struct km_heap_call *c, km_vaddr arena, km_vaddr p, 
         c->h->stats.to_top++;
         return size;
     }
-    if (!km_heap_mapped(c, next + next_size, 8))
-        return corrupt(c, p, "free(): invalid next size (normal)");
+    if (!km_heap_mapped(c, next + next_size, 8)) /* reads as zero, or not at all */
+        return corrupt(c, p, "corrupted size vs. prev_size");
     if (!(ld(c, next + next_size + CH_SIZE) & PREV_INUSE)) {
         if (!km_int_unlink(c, next))
             return 0;

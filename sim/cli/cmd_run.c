@@ -13,6 +13,7 @@
 #include "sim/top/engine_systemc.h"
 #include "sim/workload/memref.h"
 #include "sim/workload/replay.h"
+#include "sim/workload/user_heap.h"
 
 struct args {
     const char *file;
@@ -115,6 +116,8 @@ static int start(const struct km_config *cfg, const struct km_run_options *run, 
                        "workload.trace is not set: name the trace there or with --trace PATH");
     if (cfg->workload.type == KM_WL_REPLAY)
         return km_replay_run(cfg, run, err);
+    if (cfg->workload.type == KM_WL_USER_HEAP)
+        return km_user_heap_run(cfg, run, err);
     return km_memref_run(cfg, run, err);
 }
 

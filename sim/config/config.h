@@ -28,7 +28,7 @@ enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED };
 enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
 enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
 enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
-enum km_workload_type { KM_WL_MEMREF, KM_WL_POINTER_CHASE, KM_WL_REPLAY };
+enum km_workload_type { KM_WL_MEMREF, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_USER_HEAP };
 enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
 enum km_replay_mode { KM_REPLAY_ORACLE, KM_REPLAY_BUDDY, KM_REPLAY_PAGES, KM_REPLAY_OBJECTS };
 enum km_pacing { KM_PACE_TIMESTAMPS, KM_PACE_BACK_TO_BACK };

@@ -82,6 +82,7 @@ static const struct km_choice workload_choices[] = {
     {"memref", KM_WL_MEMREF, "a memory-reference trace drives caches and TLBs, or DRAM alone"},
     {"pointer-chase", KM_WL_POINTER_CHASE, "dependent loads over growing buffers (lat_mem_rd.csv)"},
     {"replay", KM_WL_REPLAY, "a captured kernel trace drives the allocator stack"},
+    {"user-heap", KM_WL_USER_HEAP, "an mtrace(3) text drives a process's heap (user-heap.json, user-heap.csv)"},
     {0},
 };
 static const struct km_choice format_choices[] = {

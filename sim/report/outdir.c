@@ -20,7 +20,7 @@ static const char *const run_files[] = {
     "summary.json",      "config.resolved.yaml", "buddyinfo.csv",    "truth.csv",
     "fragmentation.csv", "latency.csv",          "latency_hist.csv", "callsites.csv",
     "false_sharing.csv", "events.csv",           "lat_mem_rd.csv",   "trace.out.txt.gz",
-    "report.html",       "compare.html",
+    "report.html",       "compare.html",         "user-heap.csv",    "user-heap.json",
 };
 static const char *const proc_files[] = {
     "buddyinfo",   "pagetypeinfo", "zoneinfo", "slabinfo",
