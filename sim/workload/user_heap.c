@@ -53,6 +53,7 @@ struct user_heap {
     uint64_t now_ns, calls, unknown_free, unknown_realloc, failed_in_trace, too_large;
     uint64_t live_bytes, peak_live_bytes, peak_heap_bytes, start_free_pages;
     struct km_user_heap_info info_at_peak, info_at_end;
+    uint64_t info_calls, info_live; /* when info_at_peak was taken */
     uint64_t end_rss_pages, end_vm_pages, frames_left;
     struct sample sample[MAX_SAMPLES];
     unsigned nr_samples;
@@ -406,6 +407,17 @@ static void end_process(struct user_heap *u, struct km_cpu *cpu)
     km_report_latency(u->report, "exit", cpu->id, cpu->local_cycles - before);
 }
 
+/* A walk through the heap: not at every step of a slow rise. */
+static void look_at_peak(struct user_heap *u)
+{
+    if (u->live_bytes != u->peak_live_bytes || u->mm.killed ||
+        (u->calls < u->info_calls + 16 && u->live_bytes < u->info_live + u->info_live / 16))
+        return;
+    u->info_calls = u->calls;
+    u->info_live = u->live_bytes;
+    km_user_heap_info(&u->heap, u->guest.window.base, &u->info_at_peak);
+}
+
 static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 {
     struct user_heap *u = ctx;
@@ -418,8 +430,7 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     }
     replay_call(u, cpu, &ev);
     u->calls++;
-    if (u->live_bytes == u->peak_live_bytes && u->calls % 16 == 0)
-        km_user_heap_info(&u->heap, u->guest.window.base, &u->info_at_peak);
+    look_at_peak(u);
     if (u->calls % u->sample_every == 0) {
         take_sample(u);
         km_progress_update(&u->progress, u->calls, km_mtrace_position(u->trace), now_ns);
