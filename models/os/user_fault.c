@@ -388,15 +388,30 @@ bool km_user_access(struct km_user_mm *mm, struct km_cpu *cpu, km_vaddr va, uint
     return true;
 }
 
+/* Unaligned words may cross a line or a page: one range for the port. */
 uint32_t km_user_ld32(struct km_user_mm *mm, struct km_cpu *cpu, km_vaddr va)
 {
-    return km_user_access(mm, cpu, va, 4, false) ? km_ld32(cpu, va) : 0;
+    uint32_t v;
+
+    if (!km_user_access(mm, cpu, va, 4, false))
+        return 0;
+    if (KM_LIKELY(!(va & 3)))
+        return km_ld32(cpu, va);
+    km_touch(cpu, va, 4, KM_REF_LOAD);
+    memcpy(&v, cpu->window + va, 4);
+    return v;
 }
 
 void km_user_st32(struct km_user_mm *mm, struct km_cpu *cpu, km_vaddr va, uint32_t v)
 {
-    if (km_user_access(mm, cpu, va, 4, true))
+    if (!km_user_access(mm, cpu, va, 4, true))
+        return;
+    if (KM_LIKELY(!(va & 3))) {
         km_st32(cpu, va, v);
+        return;
+    }
+    km_touch(cpu, va, 4, KM_REF_STORE);
+    memcpy(cpu->window + va, &v, 4);
 }
 
 uint16_t km_user_ld16(struct km_user_mm *mm, struct km_cpu *cpu, km_vaddr va)

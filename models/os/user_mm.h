@@ -11,9 +11,10 @@
  * Not modelled: files, shared mappings, swap, huge pages, fork; the maple tree (areas are a sorted list
  *              in guest memory with a last-hit cache); TLB shootdown of other CPUs: a process runs on
  *              one CPU at a time.
- * Invariants:  areas are disjoint, page aligned, ascending; a present entry lies in an area; every frame
- *              but the zero page is mapped once; rss equals the frames held; km_user_mm_check() tests
- *              all of it. km_user_mm_exit() gives every page back.
+ * Invariants:  areas are disjoint, page aligned, ascending and linked both ways; only pages of writable
+ *              areas other than the zero page are writable; mapped frames are not free; map_count, total_vm,
+ *              data_vm and rss are what the areas and tables hold (km_user_mm_check). km_user_mm_exit()
+ *              gives every page back.
  * Units:       bytes for addresses and lengths, pages where the name says so. Failed calls return
  *              -errno as the system calls do: km_user_failed() tells.
  * References:  kernel 6.1 mm/{mmap,memory,util,mmu_gather,mprotect,mremap}.c as behaviour,
