@@ -160,6 +160,10 @@ static km_vaddr kmalloc_uncached(struct km_slab_layer *l, struct km_cpu *cpu, ui
 
 km_vaddr km_kmalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, uint32_t gfp)
 {
+    if (KM_UNLIKELY(gfp & (KM_GFP_HIGHMEM | KM_GFP_DMA32))) { /* the kernel warns and goes on without */
+        km_slab_misuse(l, cpu, KM_MISUSE_BAD_GFP, NULL, 0);
+        gfp &= ~(uint32_t)(KM_GFP_HIGHMEM | KM_GFP_DMA32);
+    }
     if (size > (l->p.ops->kmalloc ? l->p.ops->kmalloc_max : KM_KMALLOC_MAX_CACHED))
         return large_alloc(l, cpu, size, gfp);
     if (size == 0)

@@ -163,6 +163,7 @@ void km_prep_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp
         km_st32(cpu, page + KM_PAGE_FLAGS, km_ld32(cpu, page + KM_PAGE_FLAGS) | KM_PG_HEAD);
         for (km_pfn p = pfn + 1; p < pfn + (1u << order); p++)
             km_st32(cpu, km_page_va(os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
+        km_st8(cpu, km_page_va(os, pfn + 1) + KM_PAGE_COMPOUND_ORDER, (uint8_t)order);
     }
     if ((gfp & KM_GFP_ZERO || os->p.init_on_alloc) && km_pfn_is_low(os, pfn))
         km_touch(cpu, km_pfn_to_va(os, pfn), KM_PAGE_BYTES << order, KM_REF_STORE);

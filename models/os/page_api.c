@@ -30,6 +30,27 @@ km_vaddr km_page_address(const struct km_os *os, km_pfn pfn)
     return km_pfn_is_low(os, pfn) ? km_pfn_to_va(os, pfn) : 0;
 }
 
+km_pfn km_virt_to_page(const struct km_os *os, km_vaddr va)
+{
+    if (va < os->p.page_offset || !km_pfn_is_low(os, km_va_to_pfn(os, va)))
+        return KM_PFN_NONE;
+    return km_va_to_pfn(os, va);
+}
+
+km_pfn km_compound_head(const struct km_os *os, const uint8_t *window, km_pfn pfn)
+{
+    uint32_t word = km_peek32(window, km_page_va(os, pfn) + KM_PAGE_COMPOUND_HEAD);
+
+    return word & 1 ? km_page_pfn(os, word & ~1u) : pfn;
+}
+
+unsigned km_compound_order(const struct km_os *os, const uint8_t *window, km_pfn head)
+{
+    if (!(km_peek32(window, km_page_va(os, head) + KM_PAGE_FLAGS) & KM_PG_HEAD))
+        return 0;
+    return window[km_page_va(os, head + 1) + KM_PAGE_COMPOUND_ORDER];
+}
+
 km_vaddr km_get_free_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)
 {
     km_exec(cpu, &site_get, 14);
@@ -75,7 +96,9 @@ enum km_page_result km_put_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pf
 
 enum km_page_result km_put_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn)
 {
-    return km_put_pages(os, cpu, pfn, 0);
+    km_pfn head = km_compound_head(os, cpu->window, pfn);
+
+    return km_put_pages(os, cpu, head, km_compound_order(os, cpu->window, head));
 }
 
 enum km_page_result km_free_pages_va(struct km_os *os, struct km_cpu *cpu, km_vaddr va,

@@ -15,6 +15,12 @@
  * Not modelled: NUMA (the only node is 0), freeing through mempolicy.
  * Invariants:  a page has its references in the reference word of its struct page; at 0 it is free.
  * Units:       bytes, page frames, orders.
+ * Kernel names: alloc_page(s) km_alloc_pages (order 0); alloc_pages_node km_alloc_pages_node; alloc_pages_exact
+ *              and free_pages_exact the same with km_; __get_free_page(s) km_get_free_pages; get_zeroed_page
+ *              km_get_zeroed_page; free_page(s) km_free_pages_va; __free_page(s) km_put_pages; get_page, put_page,
+ *              page_count, split_page, page_address, virt_to_page, compound_head, compound_order the same with
+ *              km_; put_page_testzero: km_put_page returns KM_PAGE_OK; alloc_pages_bulk km_alloc_pages_bulk
+ *              (page_alloc.h).
  * References:  Linux 6.1 Documentation/core-api/mm-api.rst; behaviour notes B and C.
  */
 #ifndef KM_OS_PAGE_API_H
@@ -38,10 +44,17 @@ enum km_page_result km_free_pages_va(struct km_os *os, struct km_cpu *cpu, km_va
 /* Linear address of a low frame, 0 for HighMem (see highmem.h). */
 km_vaddr km_page_address(const struct km_os *os, km_pfn pfn);
 
+/* Frame of a linear address; KM_PFN_NONE for any other address. */
+km_pfn km_virt_to_page(const struct km_os *os, km_vaddr va);
+/* First page and order of the compound block a page belongs to; itself and 0 if it is in none. Untimed. */
+km_pfn km_compound_head(const struct km_os *os, const uint8_t *window, km_pfn pfn);
+unsigned km_compound_order(const struct km_os *os, const uint8_t *window, km_pfn head);
+
 /* Drops one reference of a block (__free_pages). If it was not the last and the block is not a
  * compound one, the pages behind the first are freed all the same. */
 enum km_page_result km_put_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 void km_get_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn);
+/* The block's, if the page is one of a compound block. */
 enum km_page_result km_put_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn);
 uint32_t km_page_count(const struct km_os *os, const uint8_t *window, km_pfn pfn);
 

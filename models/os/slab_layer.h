@@ -212,7 +212,8 @@ enum km_misuse_kind {
     KM_MISUSE_RED_ZONE,
     KM_MISUSE_POISON,
     KM_MISUSE_DESTROY_LIVE,
-    KM_MISUSE_PANIC, /* a SLAB_PANIC cache could not be created */
+    KM_MISUSE_PANIC,   /* a SLAB_PANIC cache could not be created */
+    KM_MISUSE_BAD_GFP, /* __GFP_HIGHMEM or __GFP_DMA32: objects need linear addresses */
     KM_MISUSE_NR,
 };
 
