@@ -258,7 +258,8 @@ static void boost_watermark(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
 static bool may_steal_block(const struct km_os *os, unsigned order, enum km_migratetype wanted)
 {
     return order >= os->p.pageblock_order || order >= os->p.pageblock_order / 2 ||
-           wanted == KM_MT_UNMOVABLE || wanted == KM_MT_RECLAIMABLE || !os->mobility_grouping;
+           (wanted == KM_MT_UNMOVABLE && os->p.personality->fallback_unmovable_steals) ||
+           wanted == KM_MT_RECLAIMABLE || !os->mobility_grouping;
 }
 
 static void steal(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
@@ -284,7 +285,9 @@ static void steal(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pf
         move_block(os, cpu, z, pfn, order, wanted);
         return;
     }
-    if (wanted == KM_MT_MOVABLE)
+    if (!os->p.personality->fallback_counts_alike)
+        alike = 0;
+    else if (wanted == KM_MT_MOVABLE)
         alike = movable;
     else if (old == KM_MT_MOVABLE)
         alike = km_pageblock_pages(os) - free - movable;
@@ -307,9 +310,17 @@ static enum km_migratetype donor_at(struct km_os *os, struct km_cpu *cpu, enum k
     return KM_MT_NR;
 }
 
+/* What a fallback found. */
+struct donation {
+    km_pfn pfn;
+    unsigned order;
+    enum km_migratetype donor;
+    bool whole; /* its pageblock was asked for */
+};
+
 /* Moves a donor's block (or pageblock) to the requester's lists; false if no type can give. */
 static bool fall_back(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
-                      enum km_migratetype wanted, unsigned alloc_flags)
+                      enum km_migratetype wanted, unsigned alloc_flags, struct donation *found)
 {
     enum km_migratetype donor = KM_MT_NR;
     unsigned o = KM_NR_ORDERS;
@@ -323,7 +334,7 @@ static bool fall_back(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, u
         return false;
     bool whole = may_steal_block(os, o, wanted);
 
-    if (!whole && wanted == KM_MT_MOVABLE && o > order) {
+    if (!whole && wanted == KM_MT_MOVABLE && o > order && os->p.personality->fallback_smallest_movable) {
         for (o = order; o < KM_NR_ORDERS; o++) {
             donor = donor_at(os, cpu, z, o, wanted);
             if (donor != KM_MT_NR)
@@ -343,7 +354,22 @@ static bool fall_back(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, u
                                 .migratetype = (uint8_t)wanted,
                                 .fallback_migratetype = (uint8_t)donor,
                                 .flag = km_pageblock_type(os, cpu, z, pfn) == wanted});
+    *found = (struct donation){pfn, o, donor, whole};
     return true;
+}
+
+/* Older kernels split the donated block itself instead of trying their lists again. */
+static km_pfn take_donation(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                            enum km_migratetype mt, const struct donation *d, bool counted)
+{
+    bool rest_stays = os->p.personality->fallback_rest_to_donor && !d->whole;
+
+    unfile_block(os, cpu, z, d->pfn, d->order);
+    split_down(os, cpu, z, d->pfn, d->order, order, rest_stays ? d->donor : mt);
+    if (counted)
+        km_zone_add_free(cpu, &os->zone[z], -(1 << order));
+    carved(os, cpu, d->pfn, order, mt);
+    return d->pfn;
 }
 
 km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
@@ -364,8 +390,12 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
 
         if (pfn != KM_PFN_NONE)
             return pfn;
-        if (mt >= KM_MT_PCP_TYPES || !fall_back(os, cpu, z, order, mt, alloc_flags))
+        struct donation d;
+
+        if (mt >= KM_MT_PCP_TYPES || !fall_back(os, cpu, z, order, mt, alloc_flags, &d))
             return KM_PFN_NONE;
+        if (os->p.personality->fallback_takes_found)
+            return take_donation(os, cpu, z, order, mt, &d, !(alloc_flags & KM_ALLOC_UNCOUNTED));
     }
 }
 

@@ -23,16 +23,16 @@ static const struct km_fn fn_krealloc = {SITE("krealloc", 0xc1262c10, 208), 40, 
 
 static const struct {
     uint32_t bytes;
-    const char *suffix;
+    const char *suffix, *k_suffix; /* since 5.2 */
 } class_info[KM_KMALLOC_CLASSES] = {
-    {8, "8"},     {16, "16"},   {32, "32"},   {64, "64"},   {96, "96"},
-    {128, "128"}, {192, "192"}, {256, "256"}, {512, "512"}, {1024, "1k"},
-    {2048, "2k"}, {4096, "4k"}, {8192, "8k"},
+    {8, "8", "8"},          {16, "16", "16"},       {32, "32", "32"},     {64, "64", "64"},
+    {96, "96", "96"},       {128, "128", "128"},    {192, "192", "192"},  {256, "256", "256"},
+    {512, "512", "512"},    {1024, "1024", "1k"},   {2048, "2048", "2k"}, {4096, "4096", "4k"},
+    {8192, "8192", "8k"},
 };
 
 static const char *const family_prefix[KM_KMALLOC_TYPES] = {
     [KM_KMALLOC_NORMAL] = "kmalloc-",
-    [KM_KMALLOC_DMA] = "dma-kmalloc-",
     [KM_KMALLOC_RECLAIM] = "kmalloc-rcl-",
     [KM_KMALLOC_CGROUP] = "kmalloc-cg-",
 };
@@ -52,20 +52,27 @@ static unsigned class_of(const struct km_slab_layer *l, uint32_t size)
     return i;
 }
 
-static enum km_kmalloc_type family_of(uint32_t gfp)
+static bool has_family(const struct km_slab_layer *l, enum km_kmalloc_type type)
+{
+    const struct km_personality *p = l->os->p.personality;
+
+    return (type != KM_KMALLOC_RECLAIM || p->kmalloc_reclaim) && (type != KM_KMALLOC_CGROUP || p->kmalloc_cgroup);
+}
+
+static enum km_kmalloc_type family_of(const struct km_slab_layer *l, uint32_t gfp)
 {
     if (gfp & KM_GFP_DMA)
         return KM_KMALLOC_DMA;
-    if (gfp & KM_GFP_RECLAIMABLE)
+    if ((gfp & KM_GFP_RECLAIMABLE) && has_family(l, KM_KMALLOC_RECLAIM))
         return KM_KMALLOC_RECLAIM;
-    return gfp & KM_GFP_ACCOUNT ? KM_KMALLOC_CGROUP : KM_KMALLOC_NORMAL;
+    return (gfp & KM_GFP_ACCOUNT) && has_family(l, KM_KMALLOC_CGROUP) ? KM_KMALLOC_CGROUP : KM_KMALLOC_NORMAL;
 }
 
 struct km_kmem_cache *km_kmalloc_cache(struct km_slab_layer *l, uint32_t size, uint32_t gfp)
 {
     if (size == 0 || size > KM_KMALLOC_MAX_CACHED)
         return NULL;
-    return l->kmalloc[family_of(gfp)][class_of(l, size)];
+    return l->kmalloc[family_of(l, gfp)][class_of(l, size)];
 }
 
 static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmalloc_type type,
@@ -74,8 +81,11 @@ static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmal
     uint32_t bytes = class_info[class].bytes;
     char name[KM_CACHE_NAME_MAX] = {0};
 
-    strncpy(name, family_prefix[type], sizeof(name) - 1);
-    strncat(name, class_info[class].suffix, sizeof(name) - strlen(name) - 1);
+    const struct km_personality *p = l->os->p.personality;
+    const char *suffix = p->kmalloc_k_names ? class_info[class].k_suffix : class_info[class].suffix;
+
+    strncpy(name, type == KM_KMALLOC_DMA ? p->kmalloc_dma_prefix : family_prefix[type], sizeof(name) - 1);
+    strncat(name, suffix, sizeof(name) - strlen(name) - 1);
 
     struct km_kmem_cache *c = km_kmem_cache_create(
         l, cpu, name, bytes, km_is_pow2(bytes) ? bytes : 8, family_flags[type] | KM_CACHE_NO_MERGE);
@@ -93,7 +103,7 @@ bool km_kmalloc_create_caches(struct km_slab_layer *l, struct km_cpu *cpu)
 
     for (unsigned t = 0; t < KM_ARRAY_LEN(order); t++)
         for (unsigned class = class_of(l, 1); class < KM_KMALLOC_CLASSES; class ++)
-            if (!create_one(l, cpu, order[t], class))
+            if (has_family(l, order[t]) && !create_one(l, cpu, order[t], class))
                 return false;
     return true;
 }

@@ -137,7 +137,9 @@ static inline enum km_zone_id km_pfn_zone(const struct km_os *os, km_pfn pfn)
 /* Are blocks of this order kept on per-CPU lists? */
 static inline bool km_pcp_covers(const struct km_os *os, unsigned order)
 {
-    return order <= os->p.personality->pcp_max_order || (os->p.thp && order == os->p.pageblock_order);
+    const struct km_personality *p = os->p.personality;
+
+    return order <= p->pcp_max_order || (os->p.thp && p->pcp_thp_lists && order == os->p.pageblock_order);
 }
 
 static inline void km_trace_tp(const struct km_os *os, const struct km_cpu *cpu, const struct km_tp *tp)

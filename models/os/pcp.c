@@ -68,9 +68,9 @@ void km_pcp_init_boot(struct km_os *os, struct km_cpu *cpu)
     os->pagesets_live = false;
 }
 
-static uint32_t zone_batch(uint32_t managed)
+static uint32_t zone_batch(const struct km_os *os, uint32_t managed)
 {
-    uint32_t x = (uint32_t)km_min_u64(managed / 1024, 256) / 4;
+    uint32_t x = (uint32_t)km_min_u64(managed / 1024, os->p.personality->pcp_batch_pages_max) / 4;
 
     if (x < 1)
         x = 1;
@@ -92,9 +92,10 @@ void km_pcp_setup(struct km_os *os, struct km_cpu *cpu, unsigned online_cpus)
 {
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
         km_vaddr va = os->zone[z].va;
-        uint32_t batch = zone_batch(km_ld32(cpu, va + KM_ZONE_MANAGED));
+        uint32_t batch = zone_batch(os, km_ld32(cpu, va + KM_ZONE_MANAGED));
         uint32_t low = km_ld32(cpu, va + KM_ZONE_WATERMARK + KM_WMARK_LOW * 4);
-        uint32_t high = (uint32_t)km_max_u64(low / online_cpus, 4 * batch);
+        uint32_t batches = os->p.personality->pcp_high_batches;
+        uint32_t high = batches ? batches * batch : (uint32_t)km_max_u64(low / online_cpus, 4 * batch);
 
         if (!km_zone_populated(&os->zone[z]))
             continue;
@@ -173,6 +174,46 @@ km_pfn km_pcp_take_bulk(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z,
     return pfn;
 }
 
+/* Gives the tail of a list back; false if it is empty. */
+static bool flush_one(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_vaddr list, unsigned order)
+{
+    km_vaddr node = km_list_last(cpu, list), page = node - KM_PAGE_LRU;
+
+    if (node == list)
+        return false;
+    km_pfn pfn = km_page_pfn(os, page);
+    enum km_migratetype mt = (enum km_migratetype)km_ld32(cpu, page + KM_PAGE_INDEX);
+
+    km_list_del(cpu, node);
+    km_buddy_free(os, cpu, z, pfn, order, mt, false);
+    km_exec(cpu, &site_flush, 22);
+    km_trace_tp(os, cpu,
+                &(struct km_tp){.kind = KM_TP_PCPU_DRAIN,
+                                .pfn = pfn,
+                                .order = (uint8_t)order,
+                                .migratetype = (uint8_t)mt});
+    return true;
+}
+
+/* Before 5.13: from type to type, one page more for every empty list passed, all from the last one left. */
+static void flush_in_turn(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_vaddr pcp, uint32_t pages)
+{
+    unsigned mt = 0, most = 0;
+
+    while (pages) {
+        most++;
+        mt = (mt + 1) % KM_MT_PCP_TYPES;
+        km_exec(cpu, &site_flush, 8);
+        if (km_list_empty(cpu, list_va(pcp, mt)))
+            continue;
+        if (most == KM_MT_PCP_TYPES)
+            most = pages;
+        for (; pages && most && flush_one(os, cpu, z, list_va(pcp, mt), 0); most--)
+            pages--;
+        most = 0;
+    }
+}
+
 /* free_pcppages_bulk: `pages` pages from the tails, cyclically from list `index`. */
 static void flush(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_vaddr pcp, uint32_t pages,
                   unsigned index)
@@ -184,26 +225,18 @@ static void flush(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_va
     if (pages > count)
         pages = count;
     km_lock(cpu, lock);
+    if (os->p.personality->pcp_drain_in_turn) {
+        flush_in_turn(os, cpu, z, pcp, pages);
+        count -= pages;
+        pages = 0;
+    }
     for (; (int32_t)pages > 0; index = (index + 1) % lists) {
-        km_vaddr list = list_va(pcp, index), node;
         unsigned order = list_order(os, index);
 
         km_exec(cpu, &site_flush, 8);
-        while ((int32_t)pages > 0 && (node = km_list_last(cpu, list)) != list) {
-            km_vaddr page = node - KM_PAGE_LRU;
-            km_pfn pfn = km_page_pfn(os, page);
-            enum km_migratetype mt = (enum km_migratetype)km_ld32(cpu, page + KM_PAGE_INDEX);
-
-            km_list_del(cpu, node);
+        while ((int32_t)pages > 0 && flush_one(os, cpu, z, list_va(pcp, index), order)) {
             pages -= 1u << order;
             count -= 1u << order;
-            km_buddy_free(os, cpu, z, pfn, order, mt, false);
-            km_exec(cpu, &site_flush, 22);
-            km_trace_tp(os, cpu,
-                        &(struct km_tp){.kind = KM_TP_PCPU_DRAIN,
-                                        .pfn = pfn,
-                                        .order = (uint8_t)order,
-                                        .migratetype = (uint8_t)mt});
         }
     }
     km_st32(cpu, pcp + KM_PCP_COUNT, count);

@@ -352,6 +352,12 @@ static void cpu_partial_put(struct km_slab_layer *l, struct km_cpu *cpu, struct 
     uint32_t slabs = 0;
 
     enter(l, cpu, &fn_put_partial);
+    if (!c->cpu_partial_slabs) { /* no such list: straight to the node */
+        km_st32(cpu, slab + KM_SLAB_NEXT, 0);
+        leave(l, cpu, &fn_put_partial);
+        unfreeze_chain(l, cpu, c, slab);
+        return;
+    }
     if (old) {
         slabs = km_ld32(cpu, old + KM_SLAB_SLABS);
         if (drain && slabs >= km_ld32(cpu, c->va + KM_KC_CPU_PARTIAL_SLABS)) {
@@ -424,7 +430,7 @@ static km_vaddr node_get_partial(struct km_slab_layer *l, struct km_cpu *cpu,
             cpu_partial_put(l, cpu, c, s, false);
             moved++;
         }
-        if (moved > km_ld32(cpu, c->va + KM_KC_CPU_PARTIAL_SLABS) / 2)
+        if (!c->cpu_partial_slabs || moved > km_ld32(cpu, c->va + KM_KC_CPU_PARTIAL_SLABS) / 2)
             break;
         entry = next;
     }

@@ -77,13 +77,21 @@ unsigned km_slub_order(uint32_t size, unsigned min_objects)
     return fitting_order(size, 1, KM_NR_ORDERS - 1, 1);
 }
 
-static uint32_t cpu_partial_objects(uint32_t size)
+static uint32_t cpu_partial_objects(const struct km_personality *pers, uint32_t size)
 {
     if (size >= KM_PAGE_BYTES)
-        return 6;
+        return pers->slub_cpu_partial[0];
     if (size >= 1024)
-        return 24;
-    return size >= 256 ? 52 : 120;
+        return pers->slub_cpu_partial[1];
+    return pers->slub_cpu_partial[size >= 256 ? 2 : 3];
+}
+
+/* A slab counts as half full (5.16), or before with the objects free when it came: nearly always one. */
+static uint32_t cpu_partial_slabs(const struct km_personality *pers, const struct km_kmem_cache *c)
+{
+    if (!pers->slub_cpu_partial_by_slabs)
+        return c->cpu_partial;
+    return (2 * c->cpu_partial + c->objects - 1) / c->objects;
 }
 
 bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct km_kmem_cache *c)
@@ -98,8 +106,8 @@ bool km_slub_geometry(const struct km_personality *pers, unsigned cpus, struct k
     c->min_order = order_for_bytes(c->size);
     c->objects = slab_bytes(c->order) / c->size;
     c->min_objects = slab_bytes(c->min_order) / c->size;
-    c->cpu_partial = c->flags & KM_CACHE_DEBUG ? 0 : cpu_partial_objects(c->size);
-    c->cpu_partial_slabs = (2 * c->cpu_partial + c->objects - 1) / c->objects;
+    c->cpu_partial = c->flags & KM_CACHE_DEBUG ? 0 : cpu_partial_objects(pers, c->size);
+    c->cpu_partial_slabs = cpu_partial_slabs(pers, c);
     c->min_partial = (uint32_t)km_max_u64(5, km_min_u64(10, km_log2(c->size) / 2));
     c->allocflags = (c->order ? KM_GFP_COMP : 0) | (c->flags & KM_CACHE_DMA ? KM_GFP_DMA : 0) |
                     (c->flags & KM_CACHE_RECLAIM_ACCOUNT ? KM_GFP_RECLAIMABLE : 0);

@@ -160,6 +160,19 @@ static bool has_block(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, u
     return false;
 }
 
+/* Before 4.4: without the blocks that are too small, a mark halved for every order must still be kept. */
+static bool keeps_larger_blocks(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                                int64_t free, int64_t min)
+{
+    for (unsigned o = 0; o < order; o++) {
+        free -= (int64_t)km_ld32(cpu, km_free_area_va(&os->zone[z], o) + KM_FREE_AREA_NR_FREE) << o;
+        min >>= 1;
+        if (free <= min)
+            return false;
+    }
+    return true;
+}
+
 bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                           enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags)
 {
@@ -183,6 +196,8 @@ bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id 
         min -= min / 2;
     if (free <= min + km_ld32(cpu, va + KM_ZONE_LOWMEM_RESERVE + highest_zone * 4u))
         return false;
+    if (os->p.personality->watermark_per_order)
+        return keeps_larger_blocks(os, cpu, z, order, free, min);
     return order == 0 || has_block(os, cpu, z, order, alloc_flags);
 }
 
@@ -224,7 +239,7 @@ static uint32_t min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
 
     if (os->p.min_free_kbytes)
         return os->p.min_free_kbytes;
-    return (uint32_t)km_min_u64(km_max_u64(kbytes, 128), 262144);
+    return (uint32_t)km_min_u64(km_max_u64(kbytes, 128), os->p.personality->min_free_kbytes_max);
 }
 
 /* khugepaged asks for room to migrate, at most 5 % of the low memory beyond the marks it finds. */

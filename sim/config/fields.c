@@ -63,6 +63,8 @@ static const struct km_choice page_choices[] = {
     {0},
 };
 static const struct km_choice personality_choices[] = {
+    {"linux-2.6", KM_LINUX_2_6, "Linux 2.6.32: order-0 per-CPU lists, no boost, no atomic reserve, no cpu partial slabs"},
+    {"linux-4.10", KM_LINUX_4_10, "Linux 4.10: order-0 per-CPU lists of 6 batches, fallback splits what it finds"},
     {"linux-6.1", KM_LINUX_6_1, "Linux 6.1 (Debian 12)"},
     {0},
 };

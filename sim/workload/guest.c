@@ -146,9 +146,13 @@ int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, stru
 
 void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr static_pa, km_paddr mem_map_pa)
 {
+    static const struct km_personality *const personality[] = {[KM_LINUX_2_6] = &km_personality_linux_2_6,
+                                                               [KM_LINUX_4_10] = &km_personality_linux_4_10,
+                                                               [KM_LINUX_6_1] = &km_personality_linux_6_1};
+    const struct km_personality *pers = personality[cfg->os.personality];
     const struct km_machine_facts *facts = &g->facts;
     struct km_os_params params = {
-        .personality = &km_personality_linux_6_1,
+        .personality = pers,
         .cpus = facts->cpus,
         .page_offset = facts->page_offset,
         .max_pfn = facts->max_pfn,
@@ -159,8 +163,9 @@ void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr st
         .init_on_alloc = cfg->os.init_on_alloc,
         .freelist_random = cfg->os.freelist_random,
         .min_free_kbytes = cfg->os.min_free_kbytes,
-        .watermark_scale_factor = cfg->os.watermark_scale_factor,
-        .watermark_boost_factor = cfg->os.watermark_boost_factor,
+        /* a kernel without the setting ignores it */
+        .watermark_scale_factor = pers->watermark_scale_factor ? cfg->os.watermark_scale_factor : 0,
+        .watermark_boost_factor = pers->watermark_boost_factor ? cfg->os.watermark_boost_factor : 0,
         .seed = cfg->seed,
         .static_pa = static_pa,
     };

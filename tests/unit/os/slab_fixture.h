@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/os/test_personality_env.h"
+
 #include "models/os/slab_layer.h"
 #include "sim/base/window.h"
 
@@ -120,7 +122,7 @@ static inline struct fixture *fix_create_with(unsigned cpus, bool random,
 
     assert_non_null(f);
     assert_int_equal(km_window_create(&f->w, FIX_RAM, FIX_RAM, 0xC0000000u, &err), 0);
-    f->os.p = (struct km_os_params){.personality = &km_personality_linux_6_1,
+    f->os.p = (struct km_os_params){.personality = test_personality(),
                                     .cpus = cpus,
                                     .page_offset = 0xC0000000u,
                                     .max_pfn = FIX_RAM >> KM_PAGE_SHIFT,

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/os/test_personality_env.h"
+
 #include "models/base/prng.h"
 #include "models/os/boot.h"
 #include "models/os/buddy.h"
@@ -116,7 +118,7 @@ static inline void guest_boot_with(struct small_guest *g, bool thp)
 {
     static const struct km_pfn_range ram[] = {{1, 0x9f}, {0x100, GUEST_MAX_PFN}};
     const struct km_os_params params = {
-        .personality = &km_personality_linux_6_1,
+        .personality = test_personality(),
         .cpus = GUEST_CPUS,
         .page_offset = 0xc0000000u,
         .max_pfn = GUEST_MAX_PFN,
@@ -124,8 +126,8 @@ static inline void guest_boot_with(struct small_guest *g, bool thp)
         .pageblock_order = 9,
         .struct_page_bytes = 40,
         .thp = thp,
-        .watermark_scale_factor = 10,
-        .watermark_boost_factor = 15000,
+        .watermark_scale_factor = test_personality()->watermark_scale_factor,
+        .watermark_boost_factor = test_personality()->watermark_boost_factor,
         .seed = 1,
         .static_pa = (km_paddr)GUEST_BSS_PFN << KM_PAGE_SHIFT,
     };

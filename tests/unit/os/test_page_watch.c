@@ -83,12 +83,14 @@ static void double_free(void **state)
 
     /* while it lies on a per-CPU list: neither free in the buddy lists nor anybody's */
     km_pcp_set_limits(&g.os, cpu, KM_ZONE_NORMAL, 0, 100, 10);
-    pfn = km_page_watch_alloc(&w, cpu, KM_GFP_KERNEL, 1);
-    assert_int_equal(km_page_watch_free(&w, cpu, pfn, 1), KM_PAGE_FINE);
-    assert_int_equal(km_pcp_listed_order(&g.os, g.window, KM_ZONE_NORMAL, 0, pfn), 1);
-    before = free_pages();
-    refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn, 1), before);
-    refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn + 1, 0), before);
+    for (unsigned order = 0; order <= g.os.p.personality->pcp_max_order; order++) {
+        pfn = km_page_watch_alloc(&w, cpu, KM_GFP_KERNEL, order);
+        assert_int_equal(km_page_watch_free(&w, cpu, pfn, order), KM_PAGE_FINE);
+        assert_int_equal(km_pcp_listed_order(&g.os, g.window, KM_ZONE_NORMAL, 0, pfn), order);
+        before = free_pages();
+        refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn, order), before);
+        refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn + (1u << order) - 1, 0), before);
+    }
 }
 
 static void not_owned(void **state)

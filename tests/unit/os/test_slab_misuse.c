@@ -104,6 +104,12 @@ static void bad_frees(const char *slab)
     assert_string_equal(r->reports.last.cache, "c");
     assert_int_equal(c->stats.frees, 1);
 
+    site(r, SITE_BAD);
+    k = km_kmalloc(r->l, r->cpu, 100, KM_GFP_KERNEL | KM_GFP_HIGHMEM); /* served from low memory */
+    expect(r, &seen, KM_MISUSE_BAD_GFP, 0);
+    assert_true(k != 0);
+    km_kfree(r->l, r->cpu, k);
+
     give(r, c, b + 8, SITE_BAD);
     expect(r, &seen, KM_MISUSE_INTERIOR, b + 8);
     site(r, SITE_BAD);

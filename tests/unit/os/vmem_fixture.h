@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/os/test_personality_env.h"
+
 #include "models/os/vmalloc.h"
 #include "models/base/x86_paging.h"
 #include "sim/base/window.h"
@@ -69,7 +71,7 @@ static inline void vmem_boot_guest(struct vmem *m)
 {
     static const struct km_pfn_range ram[] = {{1, 0x9f}, {0x100, GUEST_MAX_PFN}};
     const struct km_os_params params = {
-        .personality = &km_personality_linux_6_1,
+        .personality = test_personality(),
         .cpus = GUEST_CPUS,
         .page_offset = 0xc0000000u,
         .max_pfn = GUEST_MAX_PFN,
