@@ -73,9 +73,12 @@ static const struct km_gfp_name names_6_1[] = {
     {"GFP_HIGHUSER", 0x100cc2, KM_GFP_HIGHUSER, NULL},
     {"GFP_HIGHUSER_MOVABLE", 0x100cca, KM_GFP_HIGHUSER_MOVABLE, NULL},
     {"GFP_TRANSHUGE_LIGHT", 0x1c20ca,
-     (KM_GFP_HIGHUSER_MOVABLE & ~(uint32_t)KM_GFP_RECLAIM) | KM_GFP_COMP | KM_GFP_NOMEMALLOC | KM_GFP_NOWARN, NULL},
+     (KM_GFP_HIGHUSER_MOVABLE & ~(uint32_t)KM_GFP_RECLAIM) | KM_GFP_COMP | KM_GFP_NOMEMALLOC |
+         KM_GFP_NOWARN,
+     NULL},
     {"GFP_TRANSHUGE", 0x1c24ca,
-     (KM_GFP_HIGHUSER_MOVABLE & ~(uint32_t)KM_GFP_KSWAPD_RECLAIM) | KM_GFP_COMP | KM_GFP_NOMEMALLOC | KM_GFP_NOWARN,
+     (KM_GFP_HIGHUSER_MOVABLE & ~(uint32_t)KM_GFP_KSWAPD_RECLAIM) | KM_GFP_COMP |
+         KM_GFP_NOMEMALLOC | KM_GFP_NOWARN,
      NULL},
     {0},
 };
@@ -128,7 +131,8 @@ static const struct km_gfp_name names_2_6[] = {
     {"__GFP_HIGHMEM", 0x02, KM_GFP_HIGHMEM, E_HIGHMEM},
     {"__GFP_DMA32", 0x04, KM_GFP_DMA32, E_DMA32},
     {"__GFP_MOVABLE", 0x08, KM_GFP_MOVABLE, E_MOVABLE},
-    {"__GFP_WAIT", WAIT_26, KM_GFP_DIRECT_RECLAIM, E_DIRECT "; without it the atomic reserve may be used"},
+    {"__GFP_WAIT", WAIT_26, KM_GFP_DIRECT_RECLAIM,
+     E_DIRECT "; without it the atomic reserve may be used"},
     {"__GFP_HIGH", 0x20, KM_GFP_HIGH, E_HIGH},
     {"__GFP_IO", 0x40, KM_GFP_IO, E_IO},
     {"__GFP_FS", 0x80, KM_GFP_FS, E_FS},
@@ -160,8 +164,9 @@ static const struct km_gfp_name names_2_6[] = {
 
 const struct km_gfp_name *km_gfp_names(const struct km_personality *p)
 {
-    static const struct km_gfp_name *const of[] = {
-        [KM_GFP_BITS_2_6] = names_2_6, [KM_GFP_BITS_4_10] = names_4_10, [KM_GFP_BITS_6_1] = names_6_1};
+    static const struct km_gfp_name *const of[] = {[KM_GFP_BITS_2_6] = names_2_6,
+                                                   [KM_GFP_BITS_4_10] = names_4_10,
+                                                   [KM_GFP_BITS_6_1] = names_6_1};
 
     return of[p->gfp_bits];
 }
@@ -179,7 +184,8 @@ bool km_gfp_raw_of_text(const struct km_personality *p, const char *text, uint32
     *raw = 0;
     for (;;) {
         const char *bar = strchr(text, '|');
-        const struct km_gfp_name *n = find(km_gfp_names(p), text, bar ? (size_t)(bar - text) : strlen(text));
+        const struct km_gfp_name *n =
+            find(km_gfp_names(p), text, bar ? (size_t)(bar - text) : strlen(text));
 
         if (!n)
             return false;

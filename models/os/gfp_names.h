@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * gfp_names.h - the allocation flags of each personality: names, bits, and what they do.
  *
- * The simulated kernel works with the bits of 6.1 (gfp.h). Drivers and texts of older kernels use other
- * bits and names: the tables here give the raw value of every name in its kernel and what the request means
- * in terms of 6.1. In 2.6 a request that does not wait still wakes kswapd and may use the atomic reserve, so
- * absent __GFP_WAIT means __GFP_ATOMIC; __GFP_COLD, __GFP_NOTRACK and __GFP_OTHER_NODE choose nothing that is
- * modelled.
- * References: kernel-behaviour notes B1, J; Documentation of the kernels' include/linux/gfp.h.
+ * The simulated kernel works with the bits of 6.1 (gfp.h). Drivers and texts of older kernels use
+ * other bits and names: the tables here give the raw value of every name in its kernel and what the
+ * request means in terms of 6.1. In 2.6 a request that does not wait still wakes kswapd and may use
+ * the atomic reserve, so absent __GFP_WAIT means __GFP_ATOMIC; __GFP_COLD, __GFP_NOTRACK and
+ * __GFP_OTHER_NODE choose nothing that is modelled. References: kernel-behaviour notes B1, J;
+ * Documentation of the kernels' include/linux/gfp.h.
  */
 #ifndef KM_OS_GFP_NAMES_H
 #define KM_OS_GFP_NAMES_H

@@ -30,8 +30,9 @@ static struct km_page_note *note_of(const struct km_page_watch *w, km_pfn pfn)
 {
     const struct km_os *os = w->os;
 
-    return w->note && pfn >= os->mem_map_pfn && pfn < os->mem_map_end ? &w->note[pfn - os->mem_map_pfn]
-                                                                      : NULL;
+    return w->note && pfn >= os->mem_map_pfn && pfn < os->mem_map_end
+               ? &w->note[pfn - os->mem_map_pfn]
+               : NULL;
 }
 
 static void tell(struct km_page_watch *w, const struct km_cpu *cpu, struct km_page_misuse m)
@@ -49,13 +50,15 @@ static void tell(struct km_page_watch *w, const struct km_cpu *cpu, struct km_pa
     w->report(w->ctx, cpu, &m);
 }
 
-static void tell_alloc(struct km_page_watch *w, const struct km_cpu *cpu, enum km_page_misuse_kind kind,
-                       uint32_t gfp, unsigned order)
+static void tell_alloc(struct km_page_watch *w, const struct km_cpu *cpu,
+                       enum km_page_misuse_kind kind, uint32_t gfp, unsigned order)
 {
-    tell(w, cpu, (struct km_page_misuse){.kind = kind, .pfn = KM_PFN_NONE, .order = order, .gfp = gfp});
+    tell(w, cpu,
+         (struct km_page_misuse){.kind = kind, .pfn = KM_PFN_NONE, .order = order, .gfp = gfp});
 }
 
-static void note_alloc(struct km_page_watch *w, const struct km_cpu *cpu, km_pfn pfn, unsigned order)
+static void note_alloc(struct km_page_watch *w, const struct km_cpu *cpu, km_pfn pfn,
+                       unsigned order)
 {
     for (km_pfn p = pfn; w->note && p < pfn + (1u << order); p++) {
         struct km_page_note *note = note_of(w, p);
@@ -75,7 +78,8 @@ static void note_free(struct km_page_watch *w, const struct km_cpu *cpu, km_pfn 
     }
 }
 
-/* Zone modifiers of which only one may be given (HIGHMEM with MOVABLE is one choice), one mobility type. */
+/* Zone modifiers of which only one may be given (HIGHMEM with MOVABLE is one choice), one mobility
+ * type. */
 static bool flags_exclude(uint32_t gfp)
 {
     unsigned zones = !!(gfp & KM_GFP_DMA) + !!(gfp & KM_GFP_DMA32) + !!(gfp & KM_GFP_HIGHMEM);
@@ -83,7 +87,8 @@ static bool flags_exclude(uint32_t gfp)
     return zones > 1 || ((gfp & KM_GFP_MOVABLE) && (gfp & KM_GFP_RECLAIMABLE));
 }
 
-static uint32_t checked_flags(struct km_page_watch *w, const struct km_cpu *cpu, uint32_t gfp, unsigned order)
+static uint32_t checked_flags(struct km_page_watch *w, const struct km_cpu *cpu, uint32_t gfp,
+                              unsigned order)
 {
     if (flags_exclude(gfp)) {
         tell_alloc(w, cpu, KM_PAGE_BAD_GFP, gfp, order);
@@ -101,7 +106,8 @@ static uint32_t checked_flags(struct km_page_watch *w, const struct km_cpu *cpu,
     return gfp;
 }
 
-km_pfn km_page_watch_alloc(struct km_page_watch *w, struct km_cpu *cpu, uint32_t gfp, unsigned order)
+km_pfn km_page_watch_alloc(struct km_page_watch *w, struct km_cpu *cpu, uint32_t gfp,
+                           unsigned order)
 {
     if (order >= KM_NR_ORDERS) {
         if (!(gfp & KM_GFP_NOWARN))
@@ -118,7 +124,8 @@ km_pfn km_page_watch_alloc(struct km_page_watch *w, struct km_cpu *cpu, uint32_t
     return pfn;
 }
 
-km_vaddr km_page_watch_get_free(struct km_page_watch *w, struct km_cpu *cpu, uint32_t gfp, unsigned order)
+km_vaddr km_page_watch_get_free(struct km_page_watch *w, struct km_cpu *cpu, uint32_t gfp,
+                                unsigned order)
 {
     km_pfn pfn = km_page_watch_alloc(w, cpu, gfp & ~(uint32_t)KM_GFP_HIGHMEM, order);
 
@@ -134,8 +141,9 @@ static bool on_any_pcp(const struct km_os *os, const uint8_t *window, enum km_zo
 }
 
 /* No reference is left: free, or behind the first page of a block that is not compound. */
-static enum km_page_misuse_kind judge_unreferenced(const struct km_page_watch *w, const uint8_t *window,
-                                                   enum km_zone_id z, km_pfn pfn)
+static enum km_page_misuse_kind judge_unreferenced(const struct km_page_watch *w,
+                                                   const uint8_t *window, enum km_zone_id z,
+                                                   km_pfn pfn)
 {
     const struct km_page_note *note = note_of(w, pfn);
 
@@ -153,8 +161,8 @@ static enum km_page_misuse_kind judge_unreferenced(const struct km_page_watch *w
     return note && note->order ? KM_PAGE_FREE_TWICE : KM_PAGE_INTERIOR;
 }
 
-enum km_page_misuse_kind km_page_watch_judge(const struct km_page_watch *w, const uint8_t *window, km_pfn pfn,
-                                             unsigned order)
+enum km_page_misuse_kind km_page_watch_judge(const struct km_page_watch *w, const uint8_t *window,
+                                             km_pfn pfn, unsigned order)
 {
     const struct km_os *os = w->os;
     const struct km_page_note *note = note_of(w, pfn);
@@ -182,8 +190,8 @@ enum km_page_misuse_kind km_page_watch_judge(const struct km_page_watch *w, cons
     return note && note->order && note->order != order + 1 ? KM_PAGE_WRONG_ORDER : KM_PAGE_FINE;
 }
 
-static enum km_page_misuse_kind refuse(struct km_page_watch *w, const struct km_cpu *cpu, km_pfn pfn,
-                                       unsigned order)
+static enum km_page_misuse_kind refuse(struct km_page_watch *w, const struct km_cpu *cpu,
+                                       km_pfn pfn, unsigned order)
 {
     enum km_page_misuse_kind kind = km_page_watch_judge(w, cpu->window, pfn, order);
 
@@ -211,8 +219,8 @@ enum km_page_misuse_kind km_page_watch_free(struct km_page_watch *w, struct km_c
     return KM_PAGE_FINE;
 }
 
-enum km_page_misuse_kind km_page_watch_free_va(struct km_page_watch *w, struct km_cpu *cpu, km_vaddr va,
-                                               unsigned order)
+enum km_page_misuse_kind km_page_watch_free_va(struct km_page_watch *w, struct km_cpu *cpu,
+                                               km_vaddr va, unsigned order)
 {
     if (!va)
         return KM_PAGE_FINE; /* free_pages(0) does nothing */
@@ -228,15 +236,16 @@ enum km_page_misuse_kind km_page_watch_put(struct km_page_watch *w, struct km_cp
     return km_page_watch_free(w, cpu, head, order);
 }
 
-enum km_page_misuse_kind km_page_watch_split(struct km_page_watch *w, struct km_cpu *cpu, km_pfn pfn,
-                                             unsigned order)
+enum km_page_misuse_kind km_page_watch_split(struct km_page_watch *w, struct km_cpu *cpu,
+                                             km_pfn pfn, unsigned order)
 {
     enum km_page_misuse_kind kind = refuse(w, cpu, pfn, order);
 
     if (kind != KM_PAGE_FINE)
         return kind;
     if (!km_split_page(w->os, cpu, pfn, order)) {
-        tell(w, cpu, (struct km_page_misuse){.kind = KM_PAGE_WRONG_ORDER, .pfn = pfn, .order = order});
+        tell(w, cpu,
+             (struct km_page_misuse){.kind = KM_PAGE_WRONG_ORDER, .pfn = pfn, .order = order});
         return KM_PAGE_WRONG_ORDER;
     }
     for (km_pfn p = pfn; w->note && p < pfn + (1u << order); p++)

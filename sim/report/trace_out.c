@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * trace_out.c - trace.out.txt.gz: the lines of the simulated kernel's own trace, compressed as they come.
+ * trace_out.c - trace.out.txt.gz: the lines of the simulated kernel's own trace, compressed as they
+ * come.
  *
- * The file grows as trace.out.txt.gz.part and gets its name when it is whole. The gzip header carries no
- * time, so the same run writes the same bytes.
+ * The file grows as trace.out.txt.gz.part and gets its name when it is whole. The gzip header
+ * carries no time, so the same run writes the same bytes.
  */
 #include "sim/report/report_int.h"
 

@@ -123,7 +123,8 @@ static void give(struct km_replay *r, struct km_cpu *cpu, const struct block *b)
 }
 
 /* Takes a block off the per-CPU list it lies on and gives it back; false if it is on none. */
-static bool unlist(struct km_replay *r, struct km_cpu *cpu, const struct block *b, bool not_this_cpu)
+static bool unlist(struct km_replay *r, struct km_cpu *cpu, const struct block *b,
+                   bool not_this_cpu)
 {
     struct km_os *os = &r->guest.os;
     enum km_zone_id z = km_pfn_zone(os, b->pfn);
@@ -197,7 +198,8 @@ void km_resync_settle(struct km_replay *r, struct km_cpu *cpu, const struct km_e
     q->nr = 0;
 }
 
-void km_resync_carve(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, bool in_bulk)
+void km_resync_carve(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev,
+                     bool in_bulk)
 {
     const struct block b = {ev->page.pfn, ev->page.order, (uint8_t)ev->page.migratetype};
 
@@ -255,10 +257,12 @@ static bool exchange_listed(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn,
     return false;
 }
 
-km_pfn km_resync_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, km_pfn pfn)
+km_pfn km_resync_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev,
+                       km_pfn pfn)
 {
     struct km_os *os = &r->guest.os;
-    const struct block traced = {ev->page.pfn, ev->page.order, (uint8_t)km_gfp_migratetype(ev->page.gfp)};
+    const struct block traced = {ev->page.pfn, ev->page.order,
+                                 (uint8_t)km_gfp_migratetype(ev->page.gfp)};
 
     if (!r->resync)
         return pfn;

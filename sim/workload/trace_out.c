@@ -14,7 +14,8 @@
 struct km_replay_trace {
     bool objects; /* object events are the model's, too */
     unsigned mute;
-    struct km_event now[KM_MAX_CPUS]; /* the event each CPU replays: task, time, context, call site */
+    struct km_event
+        now[KM_MAX_CPUS]; /* the event each CPU replays: task, time, context, call site */
     bool batched[KM_MAX_CPUS];
     char line[KM_TRACE_LINE_MAX];
 };
@@ -80,7 +81,8 @@ static bool put_buddyinfo(struct km_replay *r, const struct km_event *ev)
         if (strcmp(g->os.zone[z].name, real.zone) != 0 || g->os.zone[z].end_pfn == 0)
             continue;
         km_buddy_count(&g->os, g->window.base, (enum km_zone_id)z, nr_free, NULL);
-        int len = snprintf(text, sizeof(text), "BUDDYINFO Node %d, zone %8s ", real.node, real.zone);
+        int len =
+            snprintf(text, sizeof(text), "BUDDYINFO Node %d, zone %8s ", real.node, real.zone);
 
         for (unsigned o = 0; o < KM_NR_ORDERS; o++)
             len += snprintf(text + len, sizeof(text) - (size_t)len, "%6llu ",
@@ -195,9 +197,8 @@ static void fill_object(struct km_replay *r, struct km_event *out, const struct 
     out->obj.gfp = tp->gfp;
     out->obj.node = -1;
     out->obj.accounted = tp->flag;
-    out->obj.name = tp->kind == KM_TP_KMEM_CACHE_FREE && tp->name
-                        ? km_trace_intern(r->trace, tp->name)
-                        : 0;
+    out->obj.name =
+        tp->kind == KM_TP_KMEM_CACHE_FREE && tp->name ? km_trace_intern(r->trace, tp->name) : 0;
 }
 
 void km_replay_trace_tp(struct km_replay *r, const struct km_cpu *cpu, const struct km_tp *tp)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * trace_out.h - the trace the simulated kernel would have recorded (report.trace_out), as report text.
+ * trace_out.h - the trace the simulated kernel would have recorded (report.trace_out), as report
+ * text.
  *
- * Page events are the model's own: allocations and frees with the frames it chose, carvings, drains,
- * fallbacks, kswapd wake-ups; in mode objects also the object events. Their time, task, CPU and context are
- * those of the event being replayed. Everything the mode does not simulate is carried over: markers, probes,
- * reclaim, and in mode pages the object events, whose addresses move with their page frames. BUDDYINFO
- * markers carry the simulated counts. What came before the start snapshot is carried over as it was.
- * Put in the place of its capture's trace (start files unchanged), the result can be replayed again.
+ * Page events are the model's own: allocations and frees with the frames it chose, carvings,
+ * drains, fallbacks, kswapd wake-ups; in mode objects also the object events. Their time, task, CPU
+ * and context are those of the event being replayed. Everything the mode does not simulate is
+ * carried over: markers, probes, reclaim, and in mode pages the object events, whose addresses move
+ * with their page frames. BUDDYINFO markers carry the simulated counts. What came before the start
+ * snapshot is carried over as it was. Put in the place of its capture's trace (start files
+ * unchanged), the result can be replayed again.
  */
 #ifndef KM_WORKLOAD_TRACE_OUT_H
 #define KM_WORKLOAD_TRACE_OUT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * facade.c - the kernel's memblock calls, answered by models/os/memblock.
  *
- * The tests read and reset the fields of a global `memblock` directly, the model keeps its arrays in guest
- * memory. So every call loads the global into a fresh model, lets the model work, and stores the result
- * back. Zeroing is done here: the memory is the host's, not a guest's.
+ * The tests read and reset the fields of a global `memblock` directly, the model keeps its arrays
+ * in guest memory. So every call loads the global into a fresh model, lets the model work, and
+ * stores the result back. Zeroing is done here: the memory is the host's, not a guest's.
  */
 #include <linux/memblock.h>
 
@@ -17,12 +17,16 @@
 
 static struct memblock_region memory_regions[KM_MEMBLOCK_REGIONS];
 static struct memblock_region reserved_regions[KM_MEMBLOCK_REGIONS];
-static uint32_t window[4096]; /* head and two static arrays, 64-bit addresses with node ids: 6 KiB */
+static uint32_t
+    window[4096]; /* head and two static arrays, 64-bit addresses with node ids: 6 KiB */
 
 struct memblock memblock = {
     .current_limit = MEMBLOCK_ALLOC_ANYWHERE,
     .memory = {.cnt = 1, .max = KM_MEMBLOCK_REGIONS, .regions = memory_regions, .name = "memory"},
-    .reserved = {.cnt = 1, .max = KM_MEMBLOCK_REGIONS, .regions = reserved_regions, .name = "reserved"},
+    .reserved = {.cnt = 1,
+                 .max = KM_MEMBLOCK_REGIONS,
+                 .regions = reserved_regions,
+                 .name = "reserved"},
 };
 
 void km_bug(const char *file, int line, const char *what); /* models/base/bug.h */
@@ -53,7 +57,8 @@ static uint32_t nid_of(const struct memblock_region *r)
 #endif
 }
 
-static void load_array(struct session *s, enum km_memblock_kind kind, const struct memblock_type *from)
+static void load_array(struct session *s, enum km_memblock_kind kind,
+                       const struct memblock_type *from)
 {
     for (unsigned long i = 0; i < from->cnt; i++) {
         const struct memblock_region *r = &from->regions[i];
@@ -117,7 +122,8 @@ static void store(struct session *s)
         fprintf(stderr, "memblock invariant broken: %s\n", broken);
         abort();
     }
-    store_array(s, KM_MEMBLOCK_MEMORY, &memblock.memory, km_memblock_phys_mem_size(&s->mb, &s->cpu));
+    store_array(s, KM_MEMBLOCK_MEMORY, &memblock.memory,
+                km_memblock_phys_mem_size(&s->mb, &s->cpu));
     store_array(s, KM_MEMBLOCK_RESERVED, &memblock.reserved,
                 km_memblock_reserved_size(&s->mb, &s->cpu));
 }
@@ -182,11 +188,9 @@ void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_
     struct session s;
 
     load(&s);
-    km_paddr found =
-        km_memblock_alloc_try_nid_raw(&s.mb, &s.cpu, size, align, min_addr,
-                                      max_addr == MEMBLOCK_ALLOC_ANYWHERE ? KM_MEMBLOCK_ANYWHERE
-                                                                          : max_addr,
-                                      (uint32_t)nid);
+    km_paddr found = km_memblock_alloc_try_nid_raw(
+        &s.mb, &s.cpu, size, align, min_addr,
+        max_addr == MEMBLOCK_ALLOC_ANYWHERE ? KM_MEMBLOCK_ANYWHERE : max_addr, (uint32_t)nid);
 
     store(&s);
     return (void *)(uintptr_t)found;

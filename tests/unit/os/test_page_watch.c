@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_page_watch.c - misuse of the page allocator is found, named with its call sites, and changes nothing.
+ * test_page_watch.c - misuse of the page allocator is found, named with its call sites, and changes
+ * nothing.
  */
 #include "tests/unit/os/small_guest.h"
 
@@ -49,7 +50,8 @@ static uint64_t free_pages(void)
 }
 
 /* The call was refused as `kind`, reported once, and no page moved. */
-static void refused(enum km_page_misuse_kind kind, enum km_page_misuse_kind got, uint64_t free_before)
+static void refused(enum km_page_misuse_kind kind, enum km_page_misuse_kind got,
+                    uint64_t free_before)
 {
     assert_int_equal(got, kind);
     assert_int_equal(reports, 1);
@@ -79,7 +81,8 @@ static void double_free(void **state)
     assert_int_equal(last.free_site, 0x2000);
     assert_int_equal(last.call_site, 0x3000);
     refused(KM_PAGE_FREE_TWICE, km_page_watch_put(&w, cpu, pfn), before);
-    refused(KM_PAGE_FREE_TWICE, km_page_watch_free_va(&w, cpu, km_pfn_to_va(&g.os, pfn), 0), before);
+    refused(KM_PAGE_FREE_TWICE, km_page_watch_free_va(&w, cpu, km_pfn_to_va(&g.os, pfn), 0),
+            before);
 
     /* while it lies on a per-CPU list: neither free in the buddy lists nor anybody's */
     km_pcp_set_limits(&g.os, cpu, KM_ZONE_NORMAL, 0, 100, 10);
@@ -89,7 +92,8 @@ static void double_free(void **state)
         assert_int_equal(km_pcp_listed_order(&g.os, g.window, KM_ZONE_NORMAL, 0, pfn), order);
         before = free_pages();
         refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn, order), before);
-        refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn + (1u << order) - 1, 0), before);
+        refused(KM_PAGE_FREE_TWICE, km_page_watch_free(&w, cpu, pfn + (1u << order) - 1, 0),
+                before);
     }
 }
 
@@ -148,7 +152,8 @@ static void parts_of_blocks(void **state)
     assert_int_equal(free_pages(), before + 24);
 }
 
-/* __free_pages of a block whose first page somebody else holds: the others go (no compound block). */
+/* __free_pages of a block whose first page somebody else holds: the others go (no compound block).
+ */
 static void held_block(void **state)
 {
     (void)state;
@@ -257,7 +262,8 @@ static void random_misuse(void **state)
             unsigned k = (unsigned)(km_prng_next(&prng) % nr);
 
             assert_int_equal(km_page_watch_free(&w, cpu, live[k].pfn, live[k].order), KM_PAGE_FINE);
-            assert_int_not_equal(km_page_watch_free(&w, cpu, live[k].pfn, live[k].order), KM_PAGE_FINE);
+            assert_int_not_equal(km_page_watch_free(&w, cpu, live[k].pfn, live[k].order),
+                                 KM_PAGE_FINE);
             live[k] = live[--nr];
         } else {
             km_pfn pfn = (km_pfn)(km_prng_next(&prng) % (GUEST_MAX_PFN + 64));

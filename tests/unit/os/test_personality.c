@@ -39,7 +39,8 @@ static void per_cpu_limits(void **state)
     }
 }
 
-/* Low and high marks: a quarter and half of min more in 2.6, at least 1/1000 of the zone since 4.6. */
+/* Low and high marks: a quarter and half of min more in 2.6, at least 1/1000 of the zone since 4.6.
+ */
 static void watermarks(void **state)
 {
     (void)state;
@@ -64,16 +65,20 @@ static void marks_of_high_orders(void **state)
     for (unsigned i = 0; km_personalities[i]; i++) {
         boot_as(km_personalities[i]);
         for (unsigned o = 0; o < KM_NR_ORDERS; o++)
-            while (km_buddy_next(&g.os, g.window, KM_ZONE_NORMAL, o, KM_MT_MOVABLE) != KM_PFN_NONE &&
-                   km_buddy_take_own(&g.os, &g.cpu[0], KM_ZONE_NORMAL, o, KM_MT_MOVABLE) != KM_PFN_NONE)
+            while (km_buddy_next(&g.os, g.window, KM_ZONE_NORMAL, o, KM_MT_MOVABLE) !=
+                       KM_PFN_NONE &&
+                   km_buddy_take_own(&g.os, &g.cpu[0], KM_ZONE_NORMAL, o, KM_MT_MOVABLE) !=
+                       KM_PFN_NONE)
                 ;
         for (km_pfn p = 0x1400; p < 0x1400 + 2048; p += 2)
             km_buddy_add(&g.os, &g.cpu[0], KM_ZONE_NORMAL, p, 0, KM_MT_MOVABLE, false);
         km_buddy_add(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0x2000, 2, KM_MT_MOVABLE, false);
         km_zone_set_watermarks(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 100, 120, 140);
-        assert_true(km_zone_watermark_ok(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0, KM_WMARK_MIN, KM_ZONE_NORMAL, 0));
-        assert_int_equal(
-            km_zone_watermark_ok(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 2, KM_WMARK_MIN, KM_ZONE_NORMAL, 0), i != 0);
+        assert_true(km_zone_watermark_ok(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0, KM_WMARK_MIN,
+                                         KM_ZONE_NORMAL, 0));
+        assert_int_equal(km_zone_watermark_ok(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 2, KM_WMARK_MIN,
+                                              KM_ZONE_NORMAL, 0),
+                         i != 0);
         guest_close(&g);
     }
 }
@@ -107,7 +112,8 @@ static void drains(void **state)
     }
 }
 
-/* A small movable request finds only reclaimable blocks, of orders 2 and 8: the smallest, or the largest. */
+/* A small movable request finds only reclaimable blocks, of orders 2 and 8: the smallest, or the
+ * largest. */
 static void fallback(void **state)
 {
     (void)state;
@@ -116,8 +122,8 @@ static void fallback(void **state)
         g.os.mobility_grouping = true;
         for (unsigned mt = 0; mt < KM_MT_PCP_TYPES; mt++)
             for (unsigned o = 0; o < KM_NR_ORDERS; o++)
-                while (km_buddy_take_own(&g.os, &g.cpu[0], KM_ZONE_NORMAL, o, (enum km_migratetype)mt) !=
-                       KM_PFN_NONE)
+                while (km_buddy_take_own(&g.os, &g.cpu[0], KM_ZONE_NORMAL, o,
+                                         (enum km_migratetype)mt) != KM_PFN_NONE)
                     ;
         km_pageblock_set_type(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0x1400, KM_MT_RECLAIMABLE);
         km_pageblock_set_type(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0x1800, KM_MT_RECLAIMABLE);
@@ -168,9 +174,11 @@ static void texts(void **state)
     assert_true(km_gfp_raw_of_text(old, "GFP_KERNEL", &raw));
     assert_int_equal(raw, 0xd0);
     assert_int_equal(km_gfp_from_raw(old, raw), KM_GFP_KERNEL);
-    assert_true(km_gfp_raw_of_text(&km_personality_linux_4_10, "GFP_KERNEL|__GFP_REPEAT|__GFP_COLD", &raw));
+    assert_true(
+        km_gfp_raw_of_text(&km_personality_linux_4_10, "GFP_KERNEL|__GFP_REPEAT|__GFP_COLD", &raw));
     assert_int_equal(raw, 0x24005c0);
-    assert_int_equal(km_gfp_from_raw(&km_personality_linux_4_10, raw), KM_GFP_KERNEL | KM_GFP_RETRY_MAYFAIL);
+    assert_int_equal(km_gfp_from_raw(&km_personality_linux_4_10, raw),
+                     KM_GFP_KERNEL | KM_GFP_RETRY_MAYFAIL);
     assert_true(km_gfp_raw_of_text(old, "GFP_NOWAIT", &raw));
     assert_int_equal(raw, 0);
     assert_int_equal(km_gfp_from_raw(old, 0x20), KM_GFP_ATOMIC);
@@ -200,9 +208,14 @@ static void gfp_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(per_cpu_limits), cmocka_unit_test(watermarks), cmocka_unit_test(marks_of_high_orders),
-        cmocka_unit_test(drains),         cmocka_unit_test(fallback),   cmocka_unit_test(slab_rows),
-        cmocka_unit_test(texts),          cmocka_unit_test(gfp_tables),
+        cmocka_unit_test(per_cpu_limits),
+        cmocka_unit_test(watermarks),
+        cmocka_unit_test(marks_of_high_orders),
+        cmocka_unit_test(drains),
+        cmocka_unit_test(fallback),
+        cmocka_unit_test(slab_rows),
+        cmocka_unit_test(texts),
+        cmocka_unit_test(gfp_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_personality_env.h - which kernel a test's guest behaves as: KM_TEST_PERSONALITY, else linux-6.1.
+ * test_personality_env.h - which kernel a test's guest behaves as: KM_TEST_PERSONALITY, else
+ * linux-6.1.
  */
 #ifndef KM_TEST_PERSONALITY_ENV_H
 #define KM_TEST_PERSONALITY_ENV_H
