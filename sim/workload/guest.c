@@ -90,14 +90,19 @@ static int check_ram(const struct km_machine_facts *f, struct km_err *err)
 }
 
 int km_guest_facts(struct km_machine_facts *f, const struct km_config *cfg, const struct km_bundle *bundle,
-                   km_pfn highest_pfn_seen, struct km_err *err)
+                   const struct km_trace_extent *seen, struct km_err *err)
 {
     static const km_vaddr offsets[] = {0xc0000000u, 0x80000000u, 0x40000000u};
     const struct km_zone_facts *high = bundle ? zone_facts(bundle, "HighMem") : NULL;
 
     memset(f, 0, sizeof(*f));
     f->page_offset = offsets[cfg->machine.split];
-    f->cpus = cfg->machine.cpus ? cfg->machine.cpus : bundle && bundle->cpus ? bundle->cpus : 1;
+    if (cfg->machine.cpus)
+        f->cpus = cfg->machine.cpus;
+    else if (bundle && bundle->cpus)
+        f->cpus = bundle->cpus;
+    else
+        f->cpus = seen && seen->cpus ? seen->cpus : 1;
     if (f->cpus > KM_MAX_CPUS)
         return km_fail(err, KM_E_INPUT, NULL, 0, 0, "the trace comes from %u CPUs, at most %u are simulated",
                        f->cpus, KM_MAX_CPUS);
@@ -114,8 +119,8 @@ int km_guest_facts(struct km_machine_facts *f, const struct km_config *cfg, cons
         for (unsigned i = 0; i < bundle->nr_e820; i++)
             if (bundle->e820[i].usable)
                 add_ram(f, bundle->e820[i].start, bundle->e820[i].end);
-    } else if (highest_pfn_seen) { /* the smallest machine, in steps of 64 MiB, that has these frames */
-        ram_from_size(f, km_align_up(((uint64_t)highest_pfn_seen + 1) << KM_PAGE_SHIFT, 64u << 20));
+    } else if (seen && seen->highest_pfn) { /* the smallest machine, in steps of 64 MiB, that has these frames */
+        ram_from_size(f, km_align_up(((uint64_t)seen->highest_pfn + 1) << KM_PAGE_SHIFT, 64u << 20));
     }
     f->max_pfn = f->nr_ram ? f->ram[f->nr_ram - 1].end : 0;
     f->max_low_pfn = f->pae ? MAXMEM_PFN_PAE : MAXMEM_PFN_2LEVEL;

@@ -34,9 +34,16 @@ struct km_guest {
     struct km_machine_facts facts;
 };
 
-/* Fills facts; what neither configuration nor bundle tells is derived (MAXMEM rule, PAE from version). */
+/* What the events of a trace name: with no bundle to ask, the machine has at least this. */
+struct km_trace_extent {
+    km_pfn highest_pfn; /* 0: none named */
+    unsigned cpus;      /* 0: not known */
+};
+
+/* Fills facts; what neither configuration nor bundle tells is derived (MAXMEM rule, PAE from version) or,
+ * for RAM and CPUs, the least that holds what was seen in the trace (may be NULL). */
 int km_guest_facts(struct km_machine_facts *facts, const struct km_config *cfg, const struct km_bundle *bundle,
-                   km_pfn highest_pfn_seen, struct km_err *err);
+                   const struct km_trace_extent *seen, struct km_err *err);
 /* Memory and CPU ports only. */
 int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, struct km_err *err);
 /* Zones and mem_map with nothing free yet; static_pa and mem_map_pa lie in frames that are never free. */

@@ -265,18 +265,18 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
 static int build_start(struct km_replay *r, const char *path, struct km_err *err)
 {
     const struct km_bundle *b = r->bundle;
-    km_pfn highest = 0;
+    struct km_trace_extent extent = {0};
     int rc;
 
     if (!b || !b->nr_e820)
-        rc = km_highest_frame(path, &highest, err);
+        rc = km_trace_extent(path, &extent, err);
     else
         rc = KM_OK;
     if (rc < 0)
         return rc;
     struct km_machine_facts facts;
 
-    rc = km_guest_facts(&facts, r->cfg, b, highest, err);
+    rc = km_guest_facts(&facts, r->cfg, b, &extent, err);
     if (rc < 0)
         return rc;
     rc = km_guest_open(&r->guest, &facts, err);
@@ -450,6 +450,10 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
         return rc;
     if (!r->have_time)
         return nothing_replayed(r, err);
+    if (r->skipped[KM_SKIP_OUT_OF_RANGE])
+        km_warn("%s: %llu of %llu events left out: they name CPUs or page frames this machine does not have",
+                r->cfg->workload.trace, (unsigned long long)r->skipped[KM_SKIP_OUT_OF_RANGE],
+                (unsigned long long)r->index);
     if (r->check_period)
         km_replay_check(r);
     km_replay_proc(r, false);

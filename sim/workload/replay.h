@@ -168,8 +168,8 @@ uint64_t km_replay_check_period(const struct km_replay *r);
 /* Counts events of replay.check_events, and looks at the lists when it is time and nobody works on them. */
 void km_replay_check_event(struct km_replay *r);
 
-/* prescan.c: highest frame named in the trace; an error if it has no page events. */
-int km_highest_frame(const char *path, km_pfn *highest, struct km_err *err);
+/* prescan.c: highest frame and CPUs named in the trace; an error if it has no page events. */
+int km_trace_extent(const char *path, struct km_trace_extent *extent, struct km_err *err);
 
 /* replay.c: pages compaction took without an event leave the model's buddy lists too. */
 void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index);

@@ -675,7 +675,7 @@ static int prepare(struct user_heap *u, struct km_err *err)
         return km_fail(err, KM_E_INPUT, path, 0, 0, "no heap calls in this file");
     if (u->cfg->machine.split != KM_SPLIT_3G1G)
         return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.split: user-heap needs 3g1g");
-    rc = km_guest_facts(&u->guest.facts, u->cfg, NULL, 0, err);
+    rc = km_guest_facts(&u->guest.facts, u->cfg, NULL, NULL, err);
     if (!rc) {
         struct km_machine_facts facts = u->guest.facts;
 

@@ -62,7 +62,7 @@ static inline struct rig *rig_new(void)
 
     rig->r.cfg = &rig->cfg;
     g->window.memfd = -1;
-    assert_int_equal(km_guest_facts(&facts, &rig->cfg, NULL, 0, &err), KM_OK);
+    assert_int_equal(km_guest_facts(&facts, &rig->cfg, NULL, NULL, &err), KM_OK);
     assert_int_equal(km_guest_open(g, &facts, &err), KM_OK);
     km_guest_build(g, &rig->cfg, 0x1000000, 0x1028000);
     for (unsigned c = 0; c < 2; c++)

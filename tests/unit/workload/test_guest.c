@@ -28,7 +28,8 @@ static void e820(struct setup *s, uint64_t start, uint64_t end, bool usable)
 
 static int facts(struct setup *s, km_pfn highest)
 {
-    int rc = km_guest_facts(&s->f, &s->cfg, &s->bundle, highest, &s->err);
+    struct km_trace_extent seen = {.highest_pfn = highest, .cpus = 3};
+    int rc = km_guest_facts(&s->f, &s->cfg, &s->bundle, &seen, &s->err);
 
     km_config_release(&s->cfg);
     return rc;
@@ -53,6 +54,21 @@ static void ram_is_the_usable_part_of_the_memory_map(void **state)
     assert_int_equal(s.f.max_low_pfn, 0x1ffe0); /* all of it is low */
     assert_int_equal(s.f.cpus, 2);
     assert_int_equal(s.f.pageblock_order, 9);
+}
+
+/* The bundle's 2 win over the 3 the trace names, but a trace alone needs all of its own. */
+static void cpus_without_a_bundle_are_those_of_the_trace(void **state)
+{
+    struct setup s;
+
+    (void)state;
+    init(&s);
+    assert_int_equal(facts(&s, 5000), KM_OK);
+    assert_int_equal(s.f.cpus, 2);
+    init(&s);
+    s.bundle.cpus = 0;
+    assert_int_equal(facts(&s, 5000), KM_OK);
+    assert_int_equal(s.f.cpus, 3);
 }
 
 /* MAXMEM: low memory ends where vmalloc, pkmap and fixmaps need the rest of the fourth gigabyte. */
@@ -197,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ram_is_the_usable_part_of_the_memory_map),
+        cmocka_unit_test(cpus_without_a_bundle_are_those_of_the_trace),
         cmocka_unit_test(low_memory_ends_at_maxmem),
         cmocka_unit_test(a_traced_border_beats_the_rule),
         cmocka_unit_test(ram_is_guessed_from_the_highest_frame),
