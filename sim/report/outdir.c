@@ -23,7 +23,7 @@ static const char *const run_files[] = {
     "report.html",       "compare.html",         "user-heap.csv",    "user-heap.json",
 };
 static const char *const proc_files[] = {
-    "buddyinfo",   "pagetypeinfo", "zoneinfo", "slabinfo",
+    "buddyinfo",   "pagetypeinfo", "zoneinfo", "slabinfo", "extfrag_index", "unusable_index",
     "vmallocinfo", "meminfo",      "vmstat",   "iomem",
 };
 

@@ -3,6 +3,7 @@
  */
 #include "sim/workload/replay.h"
 
+#include "models/os/extfrag.h"
 #include "models/os/pcp.h"
 #include "sim/report/proc_text.h"
 
@@ -66,6 +67,23 @@ static char *iomem_text(const struct km_replay *r)
     return km_proc_iomem(res, nr);
 }
 
+/* debugfs extfrag/extfrag_index or extfrag/unusable_index. */
+static char *extfrag_text(const struct km_replay *r, bool unusable)
+{
+    const struct km_guest *g = &r->guest;
+    char *text = calloc(KM_NR_ZONES, KM_EXTFRAG_LINE);
+    uint64_t nr_free[KM_NR_ORDERS];
+    size_t at = 0;
+
+    for (unsigned z = 0; text && z < KM_NR_ZONES; z++) {
+        if (!km_zone_populated(&g->os.zone[z]))
+            continue;
+        km_buddy_count(&g->os, g->window.base, (enum km_zone_id)z, nr_free, NULL);
+        at += km_extfrag_line(text + at, g->os.zone[z].name, nr_free, unusable);
+    }
+    return text;
+}
+
 void km_replay_proc(struct km_replay *r, bool at_start)
 {
     static const char *const types[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
@@ -93,6 +111,8 @@ void km_replay_proc(struct km_replay *r, bool at_start)
     write_text(r, at_start, "buddyinfo", km_proc_buddyinfo(zones, KM_NR_ZONES));
     write_text(r, at_start, "pagetypeinfo",
                km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order, types, KM_ARRAY_LEN(types)));
+    write_text(r, at_start, "extfrag_index", extfrag_text(r, false));
+    write_text(r, at_start, "unusable_index", extfrag_text(r, true));
     write_text(r, at_start, "zoneinfo", km_proc_zoneinfo(zones, KM_NR_ZONES, NULL, 0));
     write_text(r, at_start, "meminfo", km_proc_meminfo(meminfo, KM_ARRAY_LEN(meminfo)));
     write_text(r, at_start, "vmstat", km_proc_vmstat(vmstat, KM_ARRAY_LEN(vmstat)));

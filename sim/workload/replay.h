@@ -8,6 +8,7 @@
 #ifndef KM_WORKLOAD_REPLAY_H
 #define KM_WORKLOAD_REPLAY_H
 
+#include "models/os/kswapd.h"
 #include "sim/base/progress.h"
 #include "sim/base/run_options.h"
 #include "sim/report/report.h"
@@ -113,8 +114,7 @@ struct km_replay {
     unsigned running;            /* CPUs inside an event */
     uint64_t check_period, check_in; /* check.c: events between two checks (0: never), and until the next */
     struct {
-        bool balancing;
-        uint32_t boost_seen[KM_NR_ZONES]; /* when it began */
+        struct km_kswapd model;
         size_t next_rest;
         uint64_t boost_clear_ns; /* it will have taken back a watermark boost by then; KM_NEVER: none */
     } kswapd; /* replay_reclaim.c */

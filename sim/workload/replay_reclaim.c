@@ -9,51 +9,24 @@
  */
 #include "sim/workload/replay.h"
 
-#include "models/os/zone.h"
-
 #define BOOST_RELIEF_NS 100000000ull
 
-static void set_active(struct km_replay *r, bool active)
+static void clear_boosts(struct km_replay *r)
 {
-    struct km_cpu *cpu = &r->guest.cpu[0];
-
-    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
-        km_vaddr va = r->guest.os.zone[z].va + KM_ZONE_FLAGS;
-        uint32_t flags = km_ld32(cpu, va) & ~(uint32_t)KM_ZONE_RECLAIM_ACTIVE;
-
-        km_st32(cpu, va, active ? flags | KM_ZONE_RECLAIM_ACTIVE : flags);
-    }
-}
-
-static void take_back(struct km_replay *r, bool all)
-{
-    struct km_cpu *cpu = &r->guest.cpu[0];
-
-    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
-        km_vaddr va = r->guest.os.zone[z].va + KM_ZONE_BOOST;
-        uint32_t boost = km_ld32(cpu, va), seen = r->kswapd.boost_seen[z];
-
-        km_st32(cpu, va, all || seen > boost ? 0 : boost - seen);
-    }
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        km_st32(&r->guest.cpu[0], r->guest.os.zone[z].va + KM_ZONE_BOOST, 0);
 }
 
 static void begin_balance(struct km_replay *r)
 {
-    for (unsigned z = 0; z < KM_NR_ZONES; z++)
-        r->kswapd.boost_seen[z] = km_peek32(r->guest.window.base, r->guest.os.zone[z].va + KM_ZONE_BOOST);
-    r->kswapd.balancing = true;
+    km_kswapd_awake(&r->guest.os, &r->guest.cpu[0], true);
+    km_kswapd_begin(&r->kswapd.model, &r->guest.os, &r->guest.cpu[0]);
     r->kswapd.boost_clear_ns = KM_NEVER;
-    km_zone_set_stat_thresholds(&r->guest.os, &r->guest.cpu[0], true);
-    set_active(r, true);
 }
 
 static void end_balance(struct km_replay *r)
 {
-    if (!r->kswapd.balancing)
-        return;
-    r->kswapd.balancing = false;
-    set_active(r, false);
-    take_back(r, false);
+    km_kswapd_end(&r->kswapd.model, &r->guest.os, &r->guest.cpu[0]);
 }
 
 void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t index)
@@ -63,8 +36,8 @@ void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t i
     for (; h && r->kswapd.next_rest < h->rests.nr && h->rests.item[r->kswapd.next_rest].index < index;
          r->kswapd.next_rest++)
         end_balance(r);
-    if (r->kswapd.boost_clear_ns <= ev->time_ns && !r->kswapd.balancing) {
-        take_back(r, true);
+    if (r->kswapd.boost_clear_ns <= ev->time_ns && !r->kswapd.model.balancing) {
+        clear_boosts(r);
         r->kswapd.boost_clear_ns = KM_NEVER;
     }
     switch (ev->type) {
@@ -77,7 +50,7 @@ void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t i
         break;
     case KM_EV_KSWAPD_SLEEP:
         end_balance(r);
-        km_zone_set_stat_thresholds(&r->guest.os, &r->guest.cpu[0], false);
+        km_kswapd_awake(&r->guest.os, &r->guest.cpu[0], false);
         break;
     default:
         break;

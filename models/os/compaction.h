@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * compaction.h - whether compaction is worth trying: suitability of a zone, and deferral after failures.
+ */
+#ifndef KM_OS_COMPACTION_H
+#define KM_OS_COMPACTION_H
+
+#include "models/os/zone.h"
+
+enum km_compact_suitable {
+    KM_COMPACT_SKIPPED,  /* not enough free pages, or lack of memory rather than fragmentation */
+    KM_COMPACT_CONTINUE, /* try it */
+    KM_COMPACT_SUCCESS,  /* the request can be served already */
+};
+
+/* What compaction of the zone for 2^order pages can be expected to do; mark: the one the request is held to. */
+enum km_compact_suitable km_compaction_suitable(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                                                enum km_watermark mark, enum km_zone_id highest, unsigned alloc_flags);
+
+/* Deferral state of a zone. */
+struct km_compact_defer {
+    unsigned considered, shift;
+    unsigned failed_order; /* smallest order that failed; KM_NR_ORDERS: none */
+};
+
+void km_compact_defer_init(struct km_compact_defer *d);
+/* A complete run did not give a block of this order: the next 2^shift attempts are skipped. */
+void km_compact_defer_failed(struct km_compact_defer *d, unsigned order);
+/* Is this attempt to be skipped? Counts it. */
+bool km_compact_deferred(struct km_compact_defer *d, unsigned order);
+/* The order can be had; served: an allocation of it was. */
+void km_compact_defer_success(struct km_compact_defer *d, unsigned order, bool served);
+
+#endif
