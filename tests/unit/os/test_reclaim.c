@@ -9,7 +9,6 @@
 #include "models/os/extfrag.h"
 #include "models/os/kswapd.h"
 
-enum { DMA = KM_ZONE_DMA, NORMAL = KM_ZONE_NORMAL, M = KM_MT_MOVABLE };
 
 static int setup(void **state)
 {
@@ -50,19 +49,19 @@ static void test_counters_lag(void **state)
 {
     static const int want[] = {0, 0, 0, 0, -5, -5};
     struct small_guest *g = *state;
-    uint32_t start = seen(g, NORMAL), pages = km_zone_free_pages(&g->os, g->window, NORMAL);
+    uint32_t start = seen(g, KM_ZONE_NORMAL), pages = km_zone_free_pages(&g->os, g->window, KM_ZONE_NORMAL);
 
     km_zone_set_stat_thresholds(&g->os, &g->cpu[0], false);
     for (unsigned i = 0; i < KM_ARRAY_LEN(want); i++) {
-        assert_int_not_equal(km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0), KM_PFN_NONE);
-        assert_int_equal((int)(seen(g, NORMAL) - start), want[i]);
+        assert_int_not_equal(km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0), KM_PFN_NONE);
+        assert_int_equal((int)(seen(g, KM_ZONE_NORMAL) - start), want[i]);
     }
     for (unsigned i = 0; i < 3; i++)
-        km_buddy_take(&g->os, &g->cpu[1], NORMAL, 0, M, 0);
-    assert_int_equal((int)(seen(g, NORMAL) - start), -5);
-    assert_int_equal(km_zone_free_pages(&g->os, g->window, NORMAL), pages - 9);
+        km_buddy_take(&g->os, &g->cpu[1], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
+    assert_int_equal((int)(seen(g, KM_ZONE_NORMAL) - start), -5);
+    assert_int_equal(km_zone_free_pages(&g->os, g->window, KM_ZONE_NORMAL), pages - 9);
     km_zone_fold_counters(&g->os, &g->cpu[0]);
-    assert_int_equal((int)(seen(g, NORMAL) - start), -6);
+    assert_int_equal((int)(seen(g, KM_ZONE_NORMAL) - start), -6);
     guest_check(g);
 }
 
@@ -73,19 +72,19 @@ static void test_counters_lag(void **state)
 static void test_awake_kswapd_hides_refills(void **state)
 {
     struct small_guest *g = *state;
-    uint32_t start = seen(g, NORMAL);
+    uint32_t start = seen(g, KM_ZONE_NORMAL);
 
     set_all_limits(g, 428, 31);
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 685, 856, 1027);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 685, 856, 1027);
     km_kswapd_awake(&g->os, &g->cpu[0], true);
-    km_pfn pfn = km_pcp_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0);
+    km_pfn pfn = km_pcp_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
 
     assert_int_not_equal(pfn, KM_PFN_NONE);
-    assert_int_equal(seen(g, NORMAL), start);
-    assert_int_equal(km_zone_free_pages(&g->os, g->window, NORMAL), start - 31);
+    assert_int_equal(seen(g, KM_ZONE_NORMAL), start);
+    assert_int_equal(km_zone_free_pages(&g->os, g->window, KM_ZONE_NORMAL), start - 31);
     km_kswapd_awake(&g->os, &g->cpu[0], false);
-    km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0); /* 32 noted: beyond 4 */
-    assert_int_equal(seen(g, NORMAL), start - 32);
+    km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0); /* 32 noted: beyond 4 */
+    assert_int_equal(seen(g, KM_ZONE_NORMAL), start - 32);
     guest_check(g);
 }
 
@@ -99,18 +98,18 @@ static void test_short_lists_while_balancing(void **state)
     km_pfn page[40];
 
     for (unsigned i = 0; i < 40; i++)
-        page[i] = km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0);
+        page[i] = km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
     set_all_limits(g, 60, 7);
     for (unsigned i = 0; i < 27; i++)
-        km_pcp_free(&g->os, &g->cpu[0], NORMAL, page[i], 0);
+        km_pcp_free(&g->os, &g->cpu[0], KM_ZONE_NORMAL, page[i], 0);
     km_kswapd_begin(&k, &g->os, &g->cpu[0]);
-    assert_int_equal(km_pcp_count(&g->os, g->window, NORMAL, 0), 27);
-    km_pcp_free(&g->os, &g->cpu[0], NORMAL, page[27], 0);
-    assert_int_equal(km_pcp_count(&g->os, g->window, NORMAL, 0), 28 - 7);
+    assert_int_equal(km_pcp_count(&g->os, g->window, KM_ZONE_NORMAL, 0), 27);
+    km_pcp_free(&g->os, &g->cpu[0], KM_ZONE_NORMAL, page[27], 0);
+    assert_int_equal(km_pcp_count(&g->os, g->window, KM_ZONE_NORMAL, 0), 28 - 7);
     km_kswapd_end(&k, &g->os, &g->cpu[0]);
     for (unsigned i = 28; i < 40; i++)
-        km_pcp_free(&g->os, &g->cpu[0], NORMAL, page[i], 0);
-    assert_int_equal(km_pcp_count(&g->os, g->window, NORMAL, 0), 21 + 12); /* 60 again */
+        km_pcp_free(&g->os, &g->cpu[0], KM_ZONE_NORMAL, page[i], 0);
+    assert_int_equal(km_pcp_count(&g->os, g->window, KM_ZONE_NORMAL, 0), 21 + 12); /* 60 again */
     guest_check(g);
 }
 
@@ -122,31 +121,31 @@ static void test_boost_taken_back(void **state)
     struct small_guest *g = *state;
     struct km_kswapd k = {.balancing = false};
 
-    guest_set_zone_word(g, NORMAL, KM_ZONE_BOOST, 512);
+    guest_set_zone_word(g, KM_ZONE_NORMAL, KM_ZONE_BOOST, 512);
     assert_true(km_kswapd_boosted(&g->os, &g->cpu[0], KM_ZONE_NORMAL));
     assert_false(km_kswapd_boosted(&g->os, &g->cpu[0], KM_ZONE_DMA));
     km_kswapd_begin(&k, &g->os, &g->cpu[0]);
-    guest_set_zone_word(g, NORMAL, KM_ZONE_BOOST, 1024);
-    guest_set_zone_word(g, DMA, KM_ZONE_BOOST, 100);
+    guest_set_zone_word(g, KM_ZONE_NORMAL, KM_ZONE_BOOST, 1024);
+    guest_set_zone_word(g, KM_ZONE_DMA, KM_ZONE_BOOST, 100);
     km_kswapd_end(&k, &g->os, &g->cpu[0]);
-    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_BOOST), 512);
-    assert_int_equal(guest_zone_word(g, DMA, KM_ZONE_BOOST), 100);
+    assert_int_equal(guest_zone_word(g, KM_ZONE_NORMAL, KM_ZONE_BOOST), 512);
+    assert_int_equal(guest_zone_word(g, KM_ZONE_DMA, KM_ZONE_BOOST), 100);
     km_kswapd_end(&k, &g->os, &g->cpu[0]); /* not balancing: nothing more */
-    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_BOOST), 512);
+    assert_int_equal(guest_zone_word(g, KM_ZONE_NORMAL, KM_ZONE_BOOST), 512);
 }
 
 /* Rule: one zone that keeps its HIGH mark is enough; the boost counts. */
 static void test_balanced(void **state)
 {
     struct small_guest *g = *state;
-    uint32_t dma = seen(g, DMA), normal = seen(g, NORMAL);
+    uint32_t dma = seen(g, KM_ZONE_DMA), normal = seen(g, KM_ZONE_NORMAL);
 
-    km_zone_set_watermarks(&g->os, &g->cpu[0], DMA, dma, dma, dma);
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 1, 2, normal - 1);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_DMA, dma, dma, dma);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 1, 2, normal - 1);
     assert_true(km_kswapd_balanced(&g->os, &g->cpu[0], 0, KM_ZONE_NORMAL));
     assert_false(km_kswapd_balanced(&g->os, &g->cpu[0], 0, KM_ZONE_DMA));
     assert_false(km_kswapd_balanced(&g->os, &g->cpu[0], 1, KM_ZONE_NORMAL)); /* one page less counts */
-    guest_set_zone_word(g, NORMAL, KM_ZONE_BOOST, 1);
+    guest_set_zone_word(g, KM_ZONE_NORMAL, KM_ZONE_BOOST, 1);
     assert_false(km_kswapd_balanced(&g->os, &g->cpu[0], 0, KM_ZONE_NORMAL));
 }
 
@@ -157,10 +156,10 @@ static void test_drain_all(void **state)
     km_pfn page[5], drained[8];
 
     for (unsigned i = 0; i < 5; i++)
-        page[i] = km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0);
+        page[i] = km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
     set_all_limits(g, 60, 7);
     for (unsigned i = 0; i < 5; i++)
-        km_pcp_free(&g->os, &g->cpu[i < 3], NORMAL, page[i], 0);
+        km_pcp_free(&g->os, &g->cpu[i < 3], KM_ZONE_NORMAL, page[i], 0);
     guest_forget_events(g);
     km_drain_all_pages(&g->os, &g->cpu[1]);
     assert_int_equal(guest_events(g, KM_TP_PCPU_DRAIN, drained, 8), 5);
@@ -219,25 +218,25 @@ static void test_suitable(void **state)
     unsigned n = 0;
 
     for (; n < 256; n++)
-        page[n] = km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0);
-    while (km_buddy_take(&g->os, &g->cpu[0], NORMAL, 0, M, 0) != KM_PFN_NONE)
+        page[n] = km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
+    while (km_buddy_take(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0) != KM_PFN_NONE)
         ;
     for (unsigned i = 0; i < n; i++)
         if (page[i] % 2)
-            km_buddy_free(&g->os, &g->cpu[0], NORMAL, page[i], 0, M, false);
-    uint32_t left = seen(g, NORMAL);
+            km_buddy_free(&g->os, &g->cpu[0], KM_ZONE_NORMAL, page[i], 0, KM_MT_MOVABLE, false);
+    uint32_t left = seen(g, KM_ZONE_NORMAL);
 
     assert_true(left >= 127 && left <= 129);
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 10, 10, 10);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 10, 10, 10);
     assert_int_equal(km_compaction_suitable(&g->os, &g->cpu[0], z, 0, KM_WMARK_MIN, z, 0), KM_COMPACT_SUCCESS);
     assert_int_equal(km_compaction_suitable(&g->os, &g->cpu[0], z, 2, KM_WMARK_MIN, z, 0), KM_COMPACT_CONTINUE);
     /* order 2: MIN + 8 must be exceeded */
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, left - 8, left - 8, left - 8);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, left - 8, left - 8, left - 8);
     assert_int_equal(km_compaction_suitable(&g->os, &g->cpu[0], z, 2, KM_WMARK_MIN, z, 0), KM_COMPACT_SKIPPED);
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, left - 9, left - 9, left - 9);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, left - 9, left - 9, left - 9);
     assert_int_equal(km_compaction_suitable(&g->os, &g->cpu[0], z, 2, KM_WMARK_MIN, z, 0), KM_COMPACT_CONTINUE);
     /* order 4: index 1000 - (1000 + left*1000/16)/left = 930 or so: fragmentation */
-    km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 10, 10, 10);
+    km_zone_set_watermarks(&g->os, &g->cpu[0], KM_ZONE_NORMAL, 10, 10, 10);
     assert_int_equal(km_compaction_suitable(&g->os, &g->cpu[0], z, 4, KM_WMARK_MIN, z, 0), KM_COMPACT_CONTINUE);
 }
 
