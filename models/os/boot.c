@@ -62,6 +62,9 @@ void km_boot_zones(struct km_os *os, struct km_cpu *cpu, const struct km_os_para
     }
     km_zone_init_all(os, cpu);
     km_pcp_init_boot(os, cpu);
+    for (unsigned c = 0; c < os->p.cpus; c++)
+        os->stack_va[c] = km_os_static_alloc(os, KM_OS_STACK_BYTES, 64) + KM_OS_STACK_BYTES;
+    os->globals_va = km_os_static_alloc(os, KM_OS_GLOBAL_LINES * 64, 64);
 }
 
 uint64_t km_boot_mem_map_bytes(const struct km_os *os)

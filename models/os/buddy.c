@@ -149,7 +149,7 @@ static void carved(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned or
                    enum km_migratetype mt)
 {
     km_st32(cpu, km_page_va(os, pfn) + KM_PAGE_INDEX, mt);
-    km_exec(cpu, &site_take, 20);
+    km_exec(cpu, &site_take, 48);
     km_trace_tp(os, cpu,
                 &(struct km_tp){.kind = KM_TP_ZONE_LOCKED,
                                 .pfn = pfn,

@@ -7,7 +7,7 @@
  * request fails. Reference: kernel-behaviour notes E1.
  */
 #include "models/base/bits.h"
-#include "models/os/kfn.h"
+#include "models/os/page_fn.h"
 #include "models/os/slab_layer.h"
 #include "models/os/slab_watch.h"
 
@@ -18,7 +18,8 @@
 /* Recorded: kfree(NULL) 12 instructions, 4 loads, 2 stores; kfree to the CPU's list 96, 30, 13. */
 static const struct km_fn fn_large = {SITE("__kmalloc_large_node", 0xc1262a20, 208), 70, 8, 8};
 static const struct km_fn fn_kfree_null = {SITE("kfree", 0xc1262850, 176), 12, 2, 4};
-static const struct km_fn fn_kfree = {SITE("kfree", 0xc1262850, 176), 96, 11, 21};
+static const struct km_fn fn_kfree = {SITE("kfree", 0xc1262850, 176), 96, 11, 18};
+#define KFREE_GLOBALS 3u /* lines of kernel data a recorded kfree reads besides */
 static const struct km_fn fn_krealloc = {SITE("krealloc", 0xc1262c10, 208), 40, 6, 6};
 
 static const struct {
@@ -253,6 +254,7 @@ void km_kfree(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)
         return;
     }
     km_fn_enter(cpu, stack, &fn_kfree);
+    km_read_globals(l->os, cpu, KFREE_GLOBALS);
     if (owner && !l->p.ops->first_object)
         km_slab_free_object(l, cpu, owner, 0, va);
     else

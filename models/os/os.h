@@ -33,6 +33,8 @@ struct km_os_params {
 };
 
 #define KM_OS_STATIC_BYTES (64u << 10)
+#define KM_OS_STACK_BYTES 512u
+#define KM_OS_GLOBAL_LINES 9u /* of 64 bytes */
 
 /* Tracepoints of the simulated kernel: what the real one would have recorded. */
 enum km_tp_kind {
@@ -90,6 +92,8 @@ struct km_os {
     km_pfn mem_map_pfn;
     km_pfn mem_map_end;
     km_vaddr static_va, static_end_va; /* bump-allocated kernel bss */
+    km_vaddr stack_va[KM_MAX_CPUS]; /* top of the stack page-allocator calls run on; 0: none */
+    km_vaddr globals_va; /* lines of scattered kernel data they read: task, zonelist, mem_map ... */
     bool mobility_grouping;
     bool pagesets_live; /* false: boot pagesets (high 0, batch 1) */
     bool reclaim_succeeds;  /* replay: the traced kernel's reclaim served what fails at MIN here */

@@ -135,6 +135,7 @@ static inline struct fixture *fix_create_with(unsigned cpus, bool random,
     f->os.mem_map_end = FIX_RAM >> KM_PAGE_SHIFT;
     f->os.static_va = 0xC0000000u + FIX_STATIC_PA;
     f->os.static_end_va = f->os.static_va + KM_OS_STATIC_BYTES;
+    f->os.globals_va = km_os_static_alloc(&f->os, KM_OS_GLOBAL_LINES * 64, 64);
     for (unsigned i = 0; i < 2; i++)
         km_cpu_init_null(&f->cpu[i], i, f->w.base);
     f->src = (struct fix_src){
