@@ -79,6 +79,7 @@ static inline void rig_free(struct rig *rig)
 {
     km_page_map_release(&rig->r.map);
     km_adjustments_release(&rig->r.adjust);
+    km_hidden_release(&rig->r.hidden);
     km_live_objects_release(&rig->r);
     km_trace_close(rig->r.trace);
     free(rig->r.guessed);
