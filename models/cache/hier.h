@@ -52,7 +52,7 @@ struct km_hier {
 
 /* One reference to a line. */
 void km_hier_access(struct km_hier *h, uint64_t line, enum km_access kind, struct km_hier_out *out);
-/* What the bus is needed for now: the same question without counting, after waiting for the bus. */
+/* Asked again once the bus is granted, without counting: what the reference still needs it for. */
 enum km_bus_need km_hier_need(const struct km_hier *h, uint64_t line, enum km_access kind);
 /* Installs the line after the bus transaction; state is S, E or M. For KM_NEED_WRITE do not call
  * it. */
