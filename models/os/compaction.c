@@ -29,8 +29,8 @@ static bool room_to_migrate(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
     return km_ld32(cpu, va + KM_ZONE_NR_FREE_PAGES) > wanted;
 }
 
-enum km_compact_suitable km_compaction_suitable(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
-                                                enum km_watermark mark, enum km_zone_id highest, unsigned alloc_flags)
+enum km_compact_result km_compaction_suitable(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                                              enum km_watermark mark, enum km_zone_id highest, unsigned alloc_flags)
 {
     uint64_t nr_free[KM_NR_ORDERS];
 

@@ -76,6 +76,8 @@ struct km_carve_hook {
     void *ctx;
 };
 
+struct km_compact_ops;
+
 struct km_zone {
     const char *name; /* "DMA" ... */
     km_vaddr va;      /* struct zone in guest memory */
@@ -101,6 +103,7 @@ struct km_os {
     struct km_tracer tracer;
     struct km_carve_hook carve;
     struct km_slab_layer *slab; /* NULL until the slab layer is up */
+    const struct km_compact_ops *compact; /* compaction.h; NULL: no scanners, direct compaction is skipped */
 };
 
 static inline km_vaddr km_page_va(const struct km_os *os, km_pfn pfn) /* struct page */
