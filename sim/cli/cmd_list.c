@@ -149,12 +149,14 @@ static const struct {
     {"workloads", list_workloads},
 };
 
+#define KINDS "machines, dram, allocators, replacements, trace-formats, workloads, plots"
+
 int km_cmd_list(int argc, char **argv)
 {
     struct km_suggest near;
 
     if (argc != 2)
-        return km_cli_usage("list", "say what to list");
+        return km_cli_usage("list", "say what to list: " KINDS);
     km_suggest_init(&near, argv[1]);
     for (size_t i = 0; i < KM_ARRAY_LEN(kinds); i++) {
         if (strcmp(argv[1], kinds[i].name) == 0)
@@ -163,5 +165,5 @@ int km_cmd_list(int argc, char **argv)
     }
     if (near.best)
         return km_cli_usage("list", "unknown '%.60s', did you mean '%s'?", argv[1], near.best);
-    return km_cli_usage("list", "unknown '%.60s'", argv[1]);
+    return km_cli_usage("list", "unknown '%.60s', there are " KINDS, argv[1]);
 }

@@ -308,6 +308,10 @@ static void suggest_key(const struct loader *l, const char *prefix, const char *
         if (c)
             km_suggest_offer(&near, c);
     }
+    if (!prefix[0] && strcmp(key, "extends") == 0) {
+        snprintf(out, size, " here: extends belongs into a configuration file");
+        return;
+    }
     if (!prefix[0])
         km_suggest_offer(&near, "extends");
     if (near.best) {

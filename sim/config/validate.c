@@ -39,7 +39,7 @@ static const struct km_origin *latest(const struct check *c, const char *section
     for (char *k = strtok_r(copy, " ", &save); k; k = strtok_r(NULL, " ", &save)) {
         const struct km_origin *o;
 
-        snprintf(path, sizeof(path), "%s.%s", section, k);
+        snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "", k);
         o = km_origin_find(c->origins, path);
         if (o && o->order && (!best || o->order > best->order))
             best = o;
@@ -56,7 +56,7 @@ static void tell(struct check *c, int code, const char *section, const char *key
 
     vsnprintf(text, sizeof(text), fmt, ap);
     km_fail(&err, code, o ? o->file : c->cfg->file, o ? o->line : 0, o ? o->col : 0, "%s%s: %s",
-            code == KM_OK ? "warning: " : "", section, text);
+            code == KM_OK ? "warning: " : "", section[0] ? section : keys, text);
     if (code != KM_OK)
         c->nr_errors++;
     if (c->report)
@@ -265,12 +265,23 @@ static void check_replay(struct check *c)
                 "trace_out is not written with replay.resync: what is corrected is no event");
 }
 
+/* The name becomes a folder below results/. */
+static void check_name(struct check *c)
+{
+    const char *name = c->cfg->name;
+
+    if (name[0] == '.' || strchr(name, '/'))
+        error(c, "", "name", "'%.60s' cannot be the name of a results folder (no '/', no leading '.')",
+              name);
+}
+
 unsigned km_config_validate(const struct km_config *cfg, const struct km_origins *origins,
                             km_config_report_fn *report, void *ctx)
 {
     struct check c = {.cfg = cfg, .origins = origins, .report = report, .ctx = ctx};
     const struct km_machine_config *m = &cfg->machine;
 
+    check_name(&c);
     check_cache(&c, "machine.l1i", &m->l1i);
     check_cache(&c, "machine.l1d", &m->l1d);
     check_cache(&c, "machine.l2", &m->l2);

@@ -292,7 +292,9 @@ static bool parse_amount(const struct km_field *f, const char *text, uint64_t *o
 
     if (text[0] == '0' && (text[1] | 0x20) == 'x')
         return parse_hex(text, out) || refuse_unit(f, text, msg, size);
-    if (!parse_digits(&p, &digits, &scale))
+    if (!parse_digits(&p, &digits, &scale) && text[0] && !text[strspn(text, "0123456789")])
+        return refuse(f, msg, size, "%.60s is too large a number", text);
+    if (p == text)
         return refuse_unit(f, text, msg, size);
     while (*p == ' ')
         p++;

@@ -119,6 +119,20 @@ static void remove_run_files(struct km_outdir *d)
     }
 }
 
+/* Is there anything of an earlier run, whole or begun? */
+static bool holds_run(struct km_outdir *d)
+{
+    static const char *const marks[] = {"summary.json", "config.resolved.yaml", "user-heap.json"};
+    static const char *const suffixes[] = {"", ".part"};
+    char path[KM_OUT_PATH_MAX];
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(marks); i++)
+        for (size_t s = 0; s < KM_ARRAY_LEN(suffixes); s++)
+            if (km_outdir_path(d, path, marks[i], suffixes[s]) && !access(path, F_OK))
+                return true;
+    return false;
+}
+
 int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err)
 {
     memset(d, 0, sizeof(*d));
@@ -146,6 +160,10 @@ int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_
             err, KM_E_USAGE, d->path, 0, 0,
             "the output folder is not empty; --force replaces the files of the earlier run, "
             "--out chooses another folder");
+    if (ret && !holds_run(d))
+        return km_fail(err, KM_E_USAGE, d->path, 0, 0,
+                       "the output folder holds files but no results of a run; --force replaces only "
+                       "those, --out chooses another folder");
     if (ret)
         remove_run_files(d);
     if (d->failed && err)
@@ -211,9 +229,14 @@ int km_out_commit(struct km_out *o)
 
 void km_out_abandon(struct km_out *o)
 {
-    if (o->f)
-        fclose(o->f);
+    char part[KM_OUT_PATH_MAX];
+
+    if (!o->f)
+        return;
+    fclose(o->f);
     o->f = NULL;
+    if (km_outdir_path(o->dir, part, o->name, ".part"))
+        unlink(part);
 }
 
 int km_outdir_write_text(struct km_outdir *d, const char *name, const char *text)

@@ -45,7 +45,7 @@ int km_out_write_errno(FILE *f);
 static inline bool km_out_check(struct km_out *o);
 /* Closes and gives the file its name. */
 int km_out_commit(struct km_out *o);
-/* Closes and leaves NAME.part. */
+/* Closes and removes NAME.part. */
 void km_out_abandon(struct km_out *o);
 int km_outdir_write_text(struct km_outdir *d, const char *name, const char *text);
 /* Is this a proper name of a file under DIR/proc/? */

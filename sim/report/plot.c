@@ -28,8 +28,6 @@ static int write_data(struct km_outdir *d, const struct km_plot *plot, struct km
         return km_out_commit(&out) ? KM_E_IO : 1;
     km_out_abandon(&out);
     char path[KM_OUT_PATH_MAX];
-    if (km_outdir_path(d, path, rel, ".part"))
-        unlink(path);
     if (km_outdir_path(d, path, rel, ""))
         unlink(path);
     if (ret < 0 && !d->failed) {

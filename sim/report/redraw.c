@@ -34,10 +34,17 @@ json_t *km_summary_read(const char *dir, struct km_err *err)
         return NULL;
     }
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &jerr);
-    if (root && json_is_object(root))
+    const json_t *schema = json_object_get(root, "schema");
+    if (json_is_integer(schema) && json_integer_value(schema) == KM_SUMMARY_SCHEMA)
         return root;
-    km_fail(err, KM_E_INPUT, path, root ? 1 : jerr.line, root ? 1 : jerr.column, "%s",
-            root ? "is no JSON object" : jerr.text);
+    if (!root)
+        km_fail(err, KM_E_INPUT, path, jerr.line, jerr.column, "%s", jerr.text);
+    else if (!json_is_integer(schema))
+        km_fail(err, KM_E_INPUT, path, 1, 1, "is no summary of a run (it has no \"schema\")");
+    else
+        km_fail(err, KM_E_INPUT, path, 1, 1,
+                "was written by another version of kmemsim (schema %lld, this one reads %d)",
+                (long long)json_integer_value(schema), KM_SUMMARY_SCHEMA);
     json_decref(root);
     return NULL;
 }

@@ -8,6 +8,9 @@
 
 #include <jansson.h>
 
+/* Number of the layout of summary.json: changes when names or meanings in it do. */
+#define KM_SUMMARY_SCHEMA 1
+
 /* Draws into d from its CSV files and the summary (which need not be on disk yet). */
 int km_redraw_with_summary(struct km_outdir *d, const json_t *summary, bool plots, bool html);
 /* DIR/summary.json as an object; NULL with err if there is none or it is damaged. Owned by the

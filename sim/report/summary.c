@@ -4,13 +4,13 @@
  * Keys keep their order. The members whose value depends on the host come last and are listed under
  * "nondeterministic"; without them the file is byte-identical for the same input.
  */
+#include "sim/report/redraw.h"
 #include "sim/report/report_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define KM_SUMMARY_SCHEMA 1
 
 static void set_u64(json_t *o, const char *key, uint64_t v)
 {

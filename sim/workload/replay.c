@@ -407,7 +407,8 @@ static int nothing_replayed(const struct km_replay *r, struct km_err *err)
             *err = r->err;
         return r->status;
     }
-    return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0, "no events to replay");
+    return km_fail(err, KM_E_INPUT, r->cfg->workload.trace, 0, 0, "no events to replay%s",
+                   r->cfg->workload.limit_events ? " among the first workload.limit ones" : "");
 }
 
 static bool line_owner(void *ctx, km_paddr pa, char *name, size_t name_size, uint32_t *offset)

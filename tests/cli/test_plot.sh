@@ -32,6 +32,15 @@ in_err 'gnuplot is not installed'
 [ "$(grep -c warning "$tmp/err")" = 1 ] || complain 'more than one warning'
 [ ! -e "$run/plots/buddyinfo.svg" ] || complain 'the old picture is still there'
 
+mkdir "$tmp/foreign"
+echo '{}' >"$tmp/foreign/summary.json"
+expect 1 plot "$tmp/foreign"
+in_err 'foreign/summary.json:1:1: is no summary of a run (it has no "schema")'
+echo '{"schema": 99}' >"$tmp/foreign/summary.json"
+expect 1 plot "$tmp/foreign"
+in_err 'was written by another version of kmemsim (schema 99'
+expect 1 compare "$run" "$tmp/foreign"
+in_err 'schema 99'
 expect 1 plot "$tmp/nothing"
 in_err 'no folder of a finished run'
 sed -i '3s/1000000000/1e9/' "$run/truth.csv"

@@ -34,6 +34,23 @@ expect 1 run "$config" --trace "$tmp/missing" --out "$tmp/out0"
 in_err "$tmp/missing"
 no_out
 
+expect 2 run "$config" --trace "$bundle" --set name=../x
+in_err "--set:2:6: name: '../x' cannot be the name of a results folder"
+expect 2 run "$config" --trace "$bundle" --set seed=99999999999999999999999
+in_err 'seed: 99999999999999999999999 is too large a number'
+expect 2 run "$config" --trace "$bundle" --set extends=x.yaml
+in_err 'unknown key here: extends belongs into a configuration file'
+
+# Nothing a user had is replaced, nothing half is left.
+mkdir "$tmp/mine"
+echo precious >"$tmp/mine/events.csv"
+expect 2 run "$config" --trace "$bundle" --out "$tmp/mine" --force
+in_err 'holds files but no results of a run'
+grep -q precious "$tmp/mine/events.csv" || complain 'a foreign file was replaced'
+expect 1 run "$config" --trace "$bundle" --out "$tmp/few" --set workload.limit=1
+in_err 'no events to replay among the first workload.limit ones'
+find "$tmp/few" -name '*.part' | grep -q . && complain 'a half file was left'
+
 # The default results folder is named after the configuration.
 cd "$tmp" || exit 1
 expect 0 run my.yaml --trace "$bundle"

@@ -107,7 +107,7 @@ static void runs_without_samples(void **state)
     char table[300], html[300];
     const char *dirs[] = {s->dir, s->dir, s->dir};
 
-    write_in(s->dir, "summary.json", "{\"events\": 1}");
+    write_in(s->dir, "summary.json", "{\"schema\": 1, \"events\": 1}");
     snprintf(table, sizeof(table), "%s/table", s->dir);
     snprintf(html, sizeof(html), "%s/c.html", s->dir);
     assert_int_equal(compare_quietly(dirs, 3, html, table, NULL), KM_OK);
@@ -125,7 +125,7 @@ static void bad_input(void **state)
     struct km_err err = {0};
 
     assert_int_equal(km_report_compare(dirs, 1, NULL, &err), KM_E_USAGE);
-    write_in(s->dir, "summary.json", "{}");
+    write_in(s->dir, "summary.json", "{\"schema\": 1}");
     assert_int_equal(km_report_compare(dirs, 2, NULL, &err), KM_E_INPUT);
     assert_string_equal(err.file, "/nonexistent/run");
 }
@@ -137,7 +137,7 @@ static void full_disk(void **state)
     const char *dirs[] = {s->dir, s->dir};
     struct km_err err = {0};
 
-    write_in(s->dir, "summary.json", "{\"events\": 1}");
+    write_in(s->dir, "summary.json", "{\"schema\": 1, \"events\": 1}");
     snprintf(table, sizeof(table), "%s/table", s->dir);
     snprintf(html, sizeof(html), "%s/c.html", s->dir);
     snprintf(part, sizeof(part), "%s.part", html);

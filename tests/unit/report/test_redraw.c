@@ -159,7 +159,7 @@ static void damaged_folders_are_errors(void **state)
     assert_non_null(strstr(err.file, "summary.json"));
     write_in(s->dir, "summary.json", "[]");
     assert_int_equal(km_report_redraw(s->dir, &err), KM_E_INPUT);
-    write_in(s->dir, "summary.json", "{\"latency\": 3, \"truth\": {\"zones\": {\"DMA\": null}}}");
+    write_in(s->dir, "summary.json", "{\"schema\": 1, \"latency\": 3, \"truth\": {\"zones\": {\"DMA\": null}}}");
     assert_int_equal(km_report_redraw(s->dir, &err), KM_OK);
     write_in(s->dir, "truth.csv", "time_ns,node,zone,order,sim,real\n1,0,DMA,0,zero,1\n");
     assert_int_equal(km_report_redraw(s->dir, &err), KM_E_INPUT);

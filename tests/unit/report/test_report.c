@@ -321,8 +321,8 @@ static void parents_are_created_and_files_are_not_folders(void **state)
     assert_int_equal(km_report_open(&r, "", &cfg, false, &err), KM_E_USAGE);
 }
 
-/* Closed without finish: nothing carries the name of a whole file. */
-static void interrupted_run_leaves_no_whole_files(void **state)
+/* Closed without finish, as after an error. */
+static void closed_run_leaves_neither_whole_nor_half_files(void **state)
 {
     struct scratch *s = *state;
     struct km_report *r = open_report(s->dir, false);
@@ -331,7 +331,7 @@ static void interrupted_run_leaves_no_whole_files(void **state)
     km_report_close(r);
     assert_false(exists_in(s->dir, "summary.json"));
     assert_false(exists_in(s->dir, "buddyinfo.csv"));
-    assert_true(exists_in(s->dir, "buddyinfo.csv.part"));
+    assert_false(exists_in(s->dir, "buddyinfo.csv.part"));
 }
 
 static void incomplete_run_says_so(void **state)
@@ -459,7 +459,7 @@ int main(void)
         T(nonempty_folder_is_refused),
         T(force_removes_only_files_of_a_run),
         T(parents_are_created_and_files_are_not_folders),
-        T(interrupted_run_leaves_no_whole_files),
+        T(closed_run_leaves_neither_whole_nor_half_files),
         T(incomplete_run_says_so),
         T(summary_is_deterministic),
         T(full_disk_is_reported),
