@@ -120,6 +120,7 @@ static void see_refresh(struct km_dram_audit *a, uint32_t rank, uint64_t now)
         if (r->bank[i].row >= 0)
             violation(a, "refresh with an open bank", now);
         distance(a, "tRP before refresh", r->bank[i].pre, now, a->geom.nrp);
+        distance(a, "tRC before refresh", r->bank[i].act, now, a->geom.nrc);
     }
     distance(a, "tRFC", r->ref, now, a->geom.nrfc);
     if (a->refreshes_from != KM_NEVER && now - since > 9ull * a->geom.nrefi)

@@ -12,6 +12,7 @@
 const char *km_dram_check(const struct km_dram_geom *g)
 {
     struct km_dram_map map;
+    struct km_dram_relation relation;
 
     if (!km_is_pow2(g->ranks) || g->ranks > KM_DRAM_MAX_RANKS)
         return "ranks must be 1, 2, 4 or 8";
@@ -25,12 +26,9 @@ const char *km_dram_check(const struct km_dram_geom *g)
         return "data_rate must be 1 or 2 and not larger than burst";
     if (!g->ncl || !g->nrcd || !g->nrp || !g->nras || !g->nccd)
         return "ncl, nrcd, nrp, nras and nccd must not be 0";
-    if (g->nras < g->nrcd)
-        return "nras is shorter than nrcd: a row would close before it can be read";
-    if (g->nrc < g->nras + g->nrp)
-        return "nrc is shorter than nras + nrp";
-    if (g->nrefi && g->nrefi <= g->nrfc + g->nrp + g->nras)
-        return "nrefi leaves no time between refreshes";
+    for (unsigned i = 0; km_dram_contradiction(g, i, &relation); i++)
+        if (relation.broken)
+            return relation.why;
     return km_dram_map_parse(&map, g);
 }
 

@@ -63,6 +63,15 @@ struct km_dram_rule {
     const char *name;
 };
 
+/* "left >= right" between parameters of one device. */
+struct km_dram_relation {
+    const char *keys;        /* the parameters in it, separated by spaces */
+    const char *left, *right; /* in words */
+    const char *why;
+    int32_t left_clocks, right_clocks;
+    bool broken;
+};
+
 #define KM_DRAM_MAX_RULES 48u
 
 struct km_dram_bank {
@@ -95,7 +104,12 @@ struct km_dram {
     uint32_t burst_clocks;       /* data clocks of one RD or WR */
 };
 
+/* NULL or why no such device can exist. */
 const char *km_dram_check(const struct km_dram_geom *g);
+/* The i-th relation the timing parameters must keep among themselves: returns what it is good for,
+ * NULL past the last one. */
+const char *km_dram_contradiction(const struct km_dram_geom *g, unsigned i,
+                                  struct km_dram_relation *out);
 void km_dram_init(struct km_dram *d, const struct km_dram_geom *g);
 
 /* NULL or the reason why "row:rank:bank:column" (most significant first) cannot be used. */

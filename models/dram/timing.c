@@ -9,6 +9,7 @@
 #include "models/dram/dram.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
     P_NONE,
@@ -25,6 +26,8 @@ enum {
     P_CCD,
     P_RTRS,
     P_RFC,
+    P_FAW,
+    P_REFI,
     P_BURST,
     P_NR
 };
@@ -72,19 +75,28 @@ static const struct row rows[] = {
     {RANK, KM_DRAM_REF, KM_DRAM_REF, {P_RFC, 0, 0}, 0, 0, "tRFC"},
 };
 
-uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES])
+static void parameters(const struct km_dram_geom *g, int32_t value[P_NR])
 {
-    const int32_t value[P_NR] = {
+    const int32_t all[P_NR] = {
         [P_CL] = (int32_t)g->ncl,   [P_CWL] = (int32_t)g->ncwl,
         [P_RCD] = (int32_t)g->nrcd, [P_RP] = (int32_t)g->nrp,
         [P_RAS] = (int32_t)g->nras, [P_RC] = (int32_t)g->nrc,
         [P_RRD] = (int32_t)g->nrrd, [P_WR] = (int32_t)g->nwr,
         [P_WTR] = (int32_t)g->nwtr, [P_RTP] = (int32_t)g->nrtp,
         [P_CCD] = (int32_t)g->nccd, [P_RTRS] = (int32_t)g->nrtrs,
-        [P_RFC] = (int32_t)g->nrfc, [P_BURST] = (int32_t)(g->burst / g->data_rate),
+        [P_RFC] = (int32_t)g->nrfc, [P_FAW] = (int32_t)g->nfaw,
+        [P_REFI] = (int32_t)g->nrefi, [P_BURST] = (int32_t)(g->burst / g->data_rate),
     };
+
+    memcpy(value, all, sizeof(all));
+}
+
+uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES])
+{
+    int32_t value[P_NR];
     uint32_t n = 0;
 
+    parameters(g, value);
     for (size_t i = 0; i < KM_ARRAY_LEN(rows); i++) {
         const struct row *r = &rows[i];
         int32_t clocks = r->base - value[r->minus];
@@ -95,4 +107,46 @@ uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM
             (struct km_dram_rule){r->scope, r->prev, r->next, clocks > 1 ? clocks : 1, r->name};
     }
     return n;
+}
+
+/* What a device's parameters must obey among themselves: left >= right[0] + right[1] + right[2]
+ * (+ 1 if strict). A left side of 0 means "no such limit" where `optional`. */
+static const struct {
+    uint8_t left, right[3];
+    bool strict, optional;
+    struct km_dram_relation text;
+} relations[] = {
+    {P_RAS, {P_RCD}, false, false,
+     {"nras nrcd", "nras", "nrcd", "a row would close before it can be read", 0, 0, false}},
+    {P_RC, {P_RAS, P_RP}, false, false,
+     {"nrc nras nrp", "nrc", "nras + nrp", "a row cycle is at least opening and closing", 0, 0, false}},
+    {P_CL, {P_CWL}, false, false,
+     {"ncl ncwl", "ncl", "ncwl", "write data never take longer than read data", 0, 0, false}},
+    {P_CCD, {P_BURST}, false, false,
+     {"nccd burst data_rate", "nccd", "the data of a burst", "bursts would overlap on the bus", 0, 0, false}},
+    {P_FAW, {P_RRD}, false, true,
+     {"nfaw nrrd", "nfaw", "nrrd", "a window of four activates (0: none) holds at least one", 0, 0, false}},
+    {P_RFC, {P_RC}, false, true,
+     {"nrfc nrc", "nrfc", "nrc", "a refresh is at least one row cycle", 0, 0, false}},
+    {P_REFI, {P_RFC, P_RP, P_RAS}, true, true,
+     {"nrefi nrfc nrp nras", "nrefi", "nrfc + nrp + nras + 1",
+      "no time would be left between refreshes", 0, 0, false}},
+};
+
+const char *km_dram_contradiction(const struct km_dram_geom *g, unsigned i,
+                                  struct km_dram_relation *out)
+{
+    int32_t value[P_NR];
+
+    if (i >= KM_ARRAY_LEN(relations))
+        return NULL;
+    parameters(g, value);
+    *out = relations[i].text;
+    out->left_clocks = value[relations[i].left];
+    out->right_clocks = relations[i].strict;
+    for (unsigned k = 0; k < 3; k++)
+        out->right_clocks += value[relations[i].right[k]];
+    out->broken = out->left_clocks < out->right_clocks &&
+                  !(relations[i].optional && !out->left_clocks);
+    return out->why;
 }

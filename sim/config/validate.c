@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "models/base/bits.h"
+#include "sim/config/hw_geom.h"
 #include "sim/config/origin.h"
 
 #define GIB (1ull << 30)
@@ -203,23 +204,17 @@ static void check_mapping(struct check *c)
 static void check_dram_timing(struct check *c)
 {
     const struct km_dram_config *d = &c->cfg->machine.dram;
+    struct km_dram_geom g = km_dram_geom_of(d);
+    struct km_dram_relation r;
 
-    if (d->nccd * d->data_rate < d->burst)
-        error(c, "machine.dram", "nccd burst data_rate",
-              "nccd (%u) is shorter than a burst of %u transfers at %u per clock", d->nccd, d->burst,
-              d->data_rate);
     if (d->burst < d->data_rate || d->burst > d->columns)
         error(c, "machine.dram", "burst data_rate columns",
               "a burst of %u does not fit data_rate (%u) and columns (%u)", d->burst, d->data_rate,
               d->columns);
-    if (d->nrc < d->nras + d->nrp)
-        error(c, "machine.dram", "nrc nras nrp", "nrc (%u) is shorter than nras + nrp (%u)", d->nrc,
-              d->nras + d->nrp);
-    if (d->nras < d->nrcd)
-        error(c, "machine.dram", "nras nrcd", "nras (%u) is shorter than nrcd (%u)", d->nras, d->nrcd);
-    if (d->nrefi <= d->nrfc + d->nrp + d->nras)
-        error(c, "machine.dram", "nrefi nrfc",
-              "nrefi (%u) leaves no time between refreshes of nrfc (%u)", d->nrefi, d->nrfc);
+    for (unsigned i = 0; km_dram_contradiction(&g, i, &r); i++)
+        if (r.broken)
+            error(c, "machine.dram", r.keys, "%s (%d) is shorter than %s (%d): %s", r.left,
+                  r.left_clocks, r.right, r.right_clocks, r.why);
 }
 
 static void check_workload(struct check *c)

@@ -32,6 +32,10 @@ refused 'machine: {ram: 8GiB, paging: 2level, dram: {ranks: 2}}' \
 refused 'machine: {cpus: 0}' ':1:17: machine.cpus: 0 is out of range (allowed 1..8, or auto)'
 refused 'machine: {dram: {preset: ddr5}}' \
     ":1:26: machine.dram.preset: unknown preset 'ddr5' (allowed ddr-400, ddr2-533,"
+refused 'machine:
+  dram:
+    preset: ddr2-800
+    nras: 4' ':4:11: machine.dram: nras (4) is shorter than nrcd (5): a row would close before it can be read'
 refused 'extends: nothing.yaml' ":1:10: extends: no such file 'nothing.yaml'"
 refused 'a: [1' ':2:1: not valid YAML'
 refused '- 1' ":1:1: a configuration consists of 'key: value' lines"

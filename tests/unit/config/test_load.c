@@ -275,13 +275,16 @@ static void dram_checks(void **state)
     bad("machine: {dram: {mapping: 'row:row:bank:column'}}\n",
         "t.yaml:1:27: machine.dram: mapping 'row:row:bank:column' must name row, rank, bank and column once "
         "each, as in row:rank:bank:column\n");
-    bad("machine: {dram: {nrc: 20}}\n", "t.yaml:1:23: machine.dram: nrc (20) is shorter than nras + nrp (39)\n");
+    bad("machine: {dram: {nrc: 20}}\n", "t.yaml:1:23: machine.dram: nrc (20) is shorter than nras + nrp (39): "
+        "a row cycle is at least opening and closing\n");
     bad("machine: {dtlb: {entries_4k: none}}\n",
         "t.yaml:1:30: machine.dtlb: entries_large need entries_4k beside them\n");
     bad("machine: {dram: {nccd: 2}}\n",
-        "t.yaml:1:24: machine.dram: nccd (2) is shorter than a burst of 8 transfers at 2 per clock\n");
+        "t.yaml:1:24: machine.dram: nccd (2) is shorter than the data of a burst (4): "
+        "bursts would overlap on the bus\n");
     bad("machine: {dram: {nrefi: 200}}\n",
-        "t.yaml:1:25: machine.dram: nrefi (200) leaves no time between refreshes of nrfc (208)\n");
+        "t.yaml:1:25: machine.dram: nrefi (200) is shorter than nrfc + nrp + nras + 1 (248): "
+        "no time would be left between refreshes\n");
 }
 
 static void overrides(void **state)
@@ -380,7 +383,8 @@ static void dram_presets(void **state)
     km_config_release(&cfg);
     bad("machine:\n  dram: {preset: ddr3-1600}\n",
         "t.yaml:2:18: machine.dram.preset: unknown preset 'ddr3-1600', did you mean 'ddr3-1600k'? (allowed "
-        "ddr-400, ddr2-533, ddr2-800, ddr3-1600k, sdr-pc133)\n");
+        "ddr-400, ddr2-533, ddr2-800, ddr3-1066, ddr3-1333, ddr3-1600k, ddr3-800, "
+        "sdr-pc100, sdr-pc133)\n");
 }
 
 static void trace_paths(void **state)
