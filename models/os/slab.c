@@ -215,9 +215,11 @@ static void free_pages(struct km_slab_layer *l, struct km_cpu *cpu, const struct
 static km_vaddr slab_pages(struct km_slab_layer *l, struct km_cpu *cpu,
                            const struct km_kmem_cache *c, uint32_t gfp)
 {
+    l->requesting[cpu->id] = c;
     km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | km_ld32(cpu, c->va + KM_SLABC_ALLOCFLAGS),
                                 c->order);
 
+    l->requesting[cpu->id] = NULL;
     if (pfn == KM_PFN_NONE)
         return 0;
     km_vaddr slab = km_page_va(l->os, pfn);

@@ -265,6 +265,8 @@ struct km_slab_layer {
     struct km_os *os;
     struct km_slab_params p;
     bool requesting_large[KM_MAX_CPUS]; /* on this CPU kmalloc above 8 KiB asks the page source */
+    /* cache a slab is being asked for on this CPU; NULL: none, or nobody's (SLOB) */
+    const struct km_kmem_cache *requesting[KM_MAX_CPUS];
     bool memcg; /* kernel-memory accounting is on: vectors for accounted slabs */
     struct km_prng prng;
     struct km_kmem_cache cache[KM_SLAB_MAX_CACHES];

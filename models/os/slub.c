@@ -211,7 +211,10 @@ static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     gfp = (gfp & KM_SLAB_GFP_KEPT) | km_ld32(cpu, c->va + KM_KC_ALLOCFLAGS);
     km_ref(cpu, c->va + KM_KC_OO, 4, KM_REF_LOAD);
 
+    l->requesting[cpu->id] = c;
     km_pfn pfn = slab_pages(l, cpu, c, gfp, &order);
+
+    l->requesting[cpu->id] = NULL;
 
     if (pfn == KM_PFN_NONE) {
         leave(l, cpu, &fn_allocate);

@@ -105,6 +105,17 @@ struct km_run_summary {
         uint64_t slab_blocks_traced, slab_blocks_model; /* calls of the page allocator */
         uint64_t slab_pages_traced, slab_pages_model;
     } objects;
+    struct km_slab_requests { /* for slabs, of the traced and of the simulated slab layer */
+        uint64_t traced, model;
+        uint64_t traced_pages, model_pages;
+        uint64_t order_gfp_mismatch; /* pairs of one cache that differ in order or flags */
+        uint64_t cache_difference;   /* sum over caches of |traced - model| */
+    } slab_requests;
+    struct km_cache_requests {
+        char name[64];
+        struct km_slab_requests requests;
+    } cache_requests[256];
+    unsigned nr_cache_requests;
     char trace[512], trace_format[32], kernel[256];
 };
 

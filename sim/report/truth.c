@@ -151,6 +151,33 @@ static json_t *objects_json(const struct km_run_summary *sum)
     return o;
 }
 
+static void put_requests(json_t *o, const struct km_slab_requests *r)
+{
+    json_object_set_new(o, "traced", json_integer((json_int_t)r->traced));
+    json_object_set_new(o, "model", json_integer((json_int_t)r->model));
+    json_object_set_new(o, "ratio", share_json(r->model, r->traced));
+    json_object_set_new(o, "traced_pages", json_integer((json_int_t)r->traced_pages));
+    json_object_set_new(o, "model_pages", json_integer((json_int_t)r->model_pages));
+    json_object_set_new(o, "order_gfp_mismatch", json_integer((json_int_t)r->order_gfp_mismatch));
+}
+
+static json_t *slab_requests_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object(), *caches = json_object();
+
+    put_requests(o, &sum->slab_requests);
+    json_object_set_new(o, "cache_difference",
+                        json_integer((json_int_t)sum->slab_requests.cache_difference));
+    for (unsigned i = 0; i < sum->nr_cache_requests; i++) {
+        json_t *row = json_object();
+
+        put_requests(row, &sum->cache_requests[i].requests);
+        json_object_set_new(caches, sum->cache_requests[i].name, row);
+    }
+    json_object_set_new(o, "caches", caches);
+    return o;
+}
+
 json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum)
 {
     json_t *o = json_object(), *skill = json_object(), *zones = json_object();
@@ -189,5 +216,6 @@ json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum
     json_object_set_new(o, "resyncs", json_integer((json_int_t)sum->resyncs));
     json_object_set_new(o, "lost_events", json_integer((json_int_t)sum->lost_events));
     json_object_set_new(o, "objects", objects_json(sum));
+    json_object_set_new(o, "slab_pages", slab_requests_json(sum));
     return o;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * objects.c - second pass of mode `objects`: traced calls drive the simulated slab layer; scores.
+ * objects.c - second pass of mode `objects`: traced calls drive the simulated slab layer.
  *
  * Addresses: a map traced address -> model address holds what is live. Objects of old slabs keep
  * theirs. Silent operations (H6): an allocation of an address still live frees it first; objects of
  * bulk allocations wait without a name until a free of an unknown address of their cache takes one;
  * other frees of unknown objects are counted and passed over. memcg vectors are the slab layer's
- * own business: the model makes its own. Scores: SLABINFO samples (relative error of slabs and
- * objects per cache in use, median over all lines), and slab blocks requested from the page
- * allocator against those the traced kernel requested, by order and flags.
+ * own business: the model makes its own.
  */
 #include "sim/workload/objects_priv.h"
 
@@ -247,26 +245,6 @@ uint16_t km_obj_key_cache(struct km_objects *o, uint32_t key)
     return k->cache;
 }
 
-void km_obj_count_request(struct km_objects *o, unsigned order, uint32_t gfp, bool model)
-{
-    unsigned i = 0;
-
-    if (model) {
-        o->stats.model_slab_blocks++;
-        o->stats.model_slab_pages += 1u << order;
-    }
-    while (i < o->nr_request && (o->request[i].gfp != gfp || o->request[i].order != order))
-        i++;
-    if (i == KM_OBJ_REQUESTS)
-        return;
-    if (i == o->nr_request)
-        o->request[o->nr_request++] = (struct obj_request){.gfp = gfp, .order = order};
-    if (model)
-        o->request[i].model++;
-    else
-        o->request[i].traced++;
-}
-
 /* ---- objects
  * ----------------------------------------------------------------------------------------- */
 
@@ -328,6 +306,12 @@ static void note_slab(struct km_objects *o, const struct obj_cache *c, uint32_t 
         km_u32map_put(&o->slab_of_page, (ptr >> KM_PAGE_SHIFT) + 1, va >> KM_PAGE_SHIFT);
 }
 
+/* Until the scheduler runs the kernel strips what could sleep or start I/O from every request. */
+static uint32_t allowed_gfp(const struct km_objects *o, uint32_t gfp)
+{
+    return o->p.boot && o->event < o->may_reclaim ? gfp & ~(uint32_t)KM_GFP_KERNEL : gfp;
+}
+
 static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
                                        const struct km_event *ev)
 {
@@ -349,13 +333,13 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
 
         if (ev->obj.bytes_alloc <= KM_KMALLOC_MAX_CACHED)
             model_cache(o, cpu, km_obj_kmalloc_cache(o, ev->obj.bytes_alloc, ev->obj.gfp));
-        va = km_kmalloc(o->layer, cpu, size, ev->obj.gfp);
+        va = km_kmalloc(o->layer, cpu, size, allowed_gfp(o, ev->obj.gfp));
     } else {
         uint32_t key = km_obj_key(o, ev);
         uint16_t id = key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, key) : KM_OBJ_NO_CACHE;
         struct km_kmem_cache *c = model_cache(o, cpu, id);
 
-        va = c ? km_kmem_cache_alloc(o->layer, cpu, c, ev->obj.gfp) : 0;
+        va = c ? km_kmem_cache_alloc(o->layer, cpu, c, allowed_gfp(o, ev->obj.gfp)) : 0;
         km_sync(cpu);
         if (va)
             note_slab(o, &o->cache[id], ptr, va);
@@ -523,87 +507,12 @@ static enum km_objects_result dispatch(struct km_objects *o, struct km_cpu *cpu,
 enum km_objects_result km_objects_event(struct km_objects *o, struct km_cpu *cpu,
                                         const struct km_event *ev, uint64_t index)
 {
+    o->event = index;
     km_slab_timer(o->layer, cpu, ev->time_ns / 1000000);
     enum km_objects_result result = dispatch(o, cpu, ev, index);
 
     o->stats.result[result]++;
     return result;
-}
-
-/* ---- scores
- * -------------------------------------------------------------------------------------------- */
-
-static void note_error(uint64_t bins[KM_OBJ_ERROR_BINS], uint64_t sim, uint64_t real)
-{
-    uint64_t diff = sim > real ? sim - real : real - sim;
-    uint64_t mille = diff * 1000 / (real ? real : 1);
-
-    bins[mille < KM_OBJ_ERROR_BINS ? mille : KM_OBJ_ERROR_BINS - 1]++;
-}
-
-static double median(const uint64_t bins[KM_OBJ_ERROR_BINS], uint64_t nr)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < KM_OBJ_ERROR_BINS && nr; i++) {
-        sum += bins[i];
-        if (2 * sum >= nr)
-            return i / 1000.0;
-    }
-    return 0;
-}
-
-void km_objects_sample(struct km_objects *o, const uint8_t *window, const char *rest)
-{
-    struct km_mark_slabinfo real;
-    struct km_slabinfo sim;
-
-    if (!o->layer || !km_mark_slabinfo(rest, &real))
-        return;
-    uint16_t id = km_obj_cache_find(o, real.cache);
-
-    if (id == KM_OBJ_NO_CACHE || !o->cache[id].in_use || !o->cache[id].c)
-        return;
-    o->layer->p.ops->info(o->layer, window, o->cache[id].c, &sim);
-    note_error(o->slab_error, sim.num_slabs, real.num_slabs);
-    note_error(o->obj_error, sim.active_objs, real.active_objs);
-    o->stats.samples++;
-    o->stats.sim_slabs += sim.num_slabs;
-    o->stats.real_slabs += real.num_slabs;
-    o->stats.sim_objs += sim.active_objs;
-    o->stats.real_objs += real.active_objs;
-    o->abs_slab_error += sim.num_slabs > real.num_slabs ? sim.num_slabs - real.num_slabs
-                                                        : real.num_slabs - sim.num_slabs;
-}
-
-void km_objects_get_stats(const struct km_objects *o, struct km_objects_stats *out)
-{
-    *out = o->stats;
-    for (unsigned i = 0; i < o->nr_request; i++)
-        out->same_request += km_min_u64(o->request[i].traced, o->request[i].model);
-    out->slabs_median_rel_error = median(o->slab_error, o->stats.samples);
-    out->objects_median_rel_error = median(o->obj_error, o->stats.samples);
-    out->slabs_total_rel_error =
-        o->stats.real_slabs ? (double)o->abs_slab_error / (double)o->stats.real_slabs : 0;
-}
-
-void km_objects_summary(const struct km_objects *o, struct km_run_summary *sum)
-{
-    struct km_objects_stats s;
-    uint64_t caches = 0;
-
-    km_objects_get_stats(o, &s);
-    for (unsigned i = 0; i < o->nr_cache; i++)
-        caches += o->cache[i].in_use;
-    sum->objects.samples = s.samples;
-    sum->objects.caches = caches;
-    sum->objects.slabs_median_rel_error = s.slabs_median_rel_error;
-    sum->objects.objects_median_rel_error = s.objects_median_rel_error;
-    sum->objects.slabs_total_rel_error = s.slabs_total_rel_error;
-    sum->objects.slab_blocks_traced = s.traced_slab_blocks;
-    sum->objects.slab_blocks_model = s.model_slab_blocks;
-    sum->objects.slab_pages_traced = s.traced_slab_pages;
-    sum->objects.slab_pages_model = s.model_slab_pages;
 }
 
 void km_objects_set_spare(struct km_objects *o, const uint8_t *spare)
@@ -638,8 +547,9 @@ int km_objects_create(struct km_objects **out, const struct km_objects_params *p
     o->p = *p;
     o->frame = calloc(p->max_low_pfn, sizeof(*o->frame));
     o->frame_slab = calloc(p->max_low_pfn, 1);
+    o->contact = calloc(p->max_low_pfn, sizeof(*o->contact));
     o->frame_cache = malloc(p->max_low_pfn * sizeof(*o->frame_cache));
-    if (!o->frame || !o->frame_slab || !o->frame_cache) {
+    if (!o->frame || !o->frame_slab || !o->contact || !o->frame_cache) {
         km_objects_destroy(o);
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for %u page frames",
                        p->max_low_pfn);
@@ -670,8 +580,10 @@ void km_objects_destroy(struct km_objects *o)
     free(o->frame);
     free(o->frame_cache);
     free(o->frame_slab);
+    free(o->contact);
     free(o->block);
     free(o->start);
+    free(o->request);
     free(o->layer);
     for (unsigned i = 0; i < KM_NR_ORDERS; i++)
         free(o->start_frames[i].pfn);

@@ -47,7 +47,6 @@ struct km_objects_stats {
     uint64_t bulk_allocs, bulk_frees; /* objects, through the probes                */
     uint64_t traced_slab_blocks, traced_slab_pages, traced_slab_blocks_freed;
     uint64_t model_slab_blocks, model_slab_pages, model_slab_blocks_freed;
-    uint64_t same_request;  /* of the traced: sum over (order, gfp) of the smaller count */
     uint64_t large_dropped; /* page events of kmalloc above 8 KiB         */
     uint64_t start_slabs_seen, start_slabs_filled, start_objects_live, start_objects_free;
     uint64_t caches_by_size; /* allocation sites whose cache was guessed by object size */
@@ -66,8 +65,8 @@ void km_objects_set_trace(struct km_objects *o, const struct km_trace *trace);
 void km_objects_scan_event(struct km_objects *o, const struct km_event *ev, uint64_t index);
 /* A SLABINFO line of the trace from shortly before the start: newer than the bundle's file. */
 void km_objects_start_sample(struct km_objects *o, const char *rest);
-/* Boot captures: a SLABINFO line during the scan. The first one of a cache, minus the slabs created
- * in the trace so far, says how many there were before it. */
+/* A SLABINFO line during the scan. If no line came before the start, the first one of a cache,
+ * minus the slabs created in the trace so far, says how many there were then. */
 void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t index);
 /* Boot captures: frames [pfn] the kernel took before tracing began; slabs of then lie in some of
  * them. The array stays the caller's. Before km_objects_start. */
@@ -81,7 +80,7 @@ enum km_objects_result km_objects_event(struct km_objects *o, struct km_cpu *cpu
 /* A SLABINFO sample line (text after the keyword). */
 void km_objects_sample(struct km_objects *o, const uint8_t *window, const char *rest);
 void km_objects_get_stats(const struct km_objects *o, struct km_objects_stats *out);
-void km_objects_summary(const struct km_objects *o, struct km_run_summary *sum);
+void km_objects_summary(struct km_objects *o, struct km_run_summary *sum);
 struct km_slab_layer *km_objects_layer(struct km_objects *o);
 void km_objects_destroy(struct km_objects *o);
 

@@ -173,4 +173,5 @@ void km_objects_start_sample(struct km_objects *o, const char *rest)
     o->cache[id].num_objs = info.num_objs;
     o->cache[id].active_objs = info.active_objs;
     o->cache[id].num_slabs = info.num_slabs;
+    o->cache[id].start_sampled = true;
 }

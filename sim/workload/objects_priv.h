@@ -10,10 +10,15 @@
 #define KM_OBJ_MAX_CACHES 512u
 #define KM_OBJ_NO_CACHE 0xffffu
 #define KM_OBJ_NO_KEY UINT32_MAX
-#define KM_OBJ_REQUESTS 64u
 #define KM_OBJ_BLOCK_KEYS 4u
 #define KM_OBJ_POOL_SEARCH 512u
 #define KM_OBJ_ERROR_BINS 2048u
+
+/* First allocation of a CPU from a cache or at a site. */
+struct obj_first {
+    uint32_t at; /* number of the allocation in the trace; 0: none */
+    km_pfn pfn;
+};
 
 struct obj_cache {
     char name[64];
@@ -24,11 +29,14 @@ struct obj_cache {
     bool in_use; /* an event of the replayed part named it */
     bool from_bundle;
     uint64_t traced_slabs; /* created in the trace */
-    uint64_t sample_slabs; /* boot: in the first SLABINFO sample */
-    uint64_t young_slabs;  /* boot: of those, created in the trace */
+    bool start_sampled;    /* a SLABINFO sample of before the start set the counts below */
+    uint64_t sample_slabs; /* otherwise: in the first SLABINFO sample */
+    uint64_t sample_free;  /* objects on the node list then */
+    uint64_t young_slabs;  /* of those slabs, created in the trace */
     uint64_t start_slabs;  /* in the model at the start */
     /* start state */
     uint64_t num_objs, active_objs, num_slabs, partial;
+    struct obj_first first[KM_MAX_CPUS];
     bool have_cpu_partial;
     uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
     /* bulk allocations whose addresses are not traced */
@@ -44,8 +52,9 @@ struct obj_key {
     uint32_t bytes_req, bytes_alloc;
     uint32_t votes;
     uint32_t traced_slabs; /* created in the trace; nothing but this site named their cache */
-    uint32_t young_slabs;  /* of those, alive at the first sample (boot) */
+    uint32_t young_slabs;  /* of those, alive at the first sample */
     uint16_t cache;
+    struct obj_first first[KM_MAX_CPUS];
     bool account_cache; /* accounted without __GFP_ACCOUNT: the cache is */
 };
 
@@ -56,6 +65,7 @@ struct obj_block {
     uint64_t event;
     km_pfn pfn; /* first frame */
     uint32_t gfp;
+    uint32_t request;                /* slabs: index + 1 */
     uint32_t key[KM_OBJ_BLOCK_KEYS]; /* sites seen in it, first ones */
     uint16_t cache;
     uint8_t order, kind, nr_keys;
@@ -73,10 +83,26 @@ struct obj_start {
     bool live; /* first seen freed: it was live at the start */
 };
 
+/* A page block the traced or the simulated slab layer asked for. */
 struct obj_request {
+    uint64_t event; /* traced: its page event; model: the event that made it ask */
     uint32_t gfp;
-    unsigned order;
-    uint64_t traced, model;
+    uint32_t key;   /* traced, cache not known: a site seen in the slab */
+    uint16_t cache; /* KM_OBJ_NO_CACHE: not known */
+    uint8_t order;
+    bool model;
+};
+
+/* A slab of the start that the trace touches. */
+struct obj_start_slab {
+    km_pfn head;
+    uint16_t cache;
+    uint8_t cpu;      /* that took it first */
+    uint32_t contact; /* number of the first allocation from it; 0: none */
+    uint32_t rank;    /* slabs of one place are brought there in this order */
+    enum km_slab_place place;
+    uint32_t first, last; /* records, + 1 */
+    uint32_t nr_free;
 };
 
 struct obj_string_cache { /* what is known of an interned string of the current reader */
@@ -107,6 +133,11 @@ struct km_objects {
     /* scan */
     uint32_t *frame;         /* owned; [pfn] OBJ_FRAME_* or block + 1 */
     uint16_t *frame_cache;   /* owned; [pfn] cache of the slab that was there at the start */
+    struct obj_contact {
+        uint32_t at; /* number of the first allocation from this page of the start; 0: none */
+        uint8_t cpu;
+    } *contact; /* owned; [pfn] */
+    uint32_t allocations; /* seen by the scan */
     uint8_t *frame_slab;     /* owned; [pfn] an object was seen in a page from before the trace */
     struct obj_block *block; /* owned */
     uint32_t nr_block, room_block, free_block; /* free_block: chain through .event, + 1 */
@@ -120,17 +151,19 @@ struct km_objects {
         slab_of_page; /* replay: traced page -> model page, caches with bulk allocations */
     struct obj_bulk bulk[KM_MAX_CPUS];
     bool memcg_seen;
-    uint64_t sample_index; /* boot: event index of the first SLABINFO sample; 0: none yet */
+    uint64_t may_reclaim; /* boot: first event whose request may reclaim; before it none may */
+    uint64_t sample_index; /* of the first SLABINFO line of the scan; 0: none yet */
     const uint8_t *spare;  /* boot: frames taken before the trace; not owned */
     bool no_memory;
-    struct obj_request request[KM_OBJ_REQUESTS];
-    unsigned nr_request;
+    struct obj_request *request; /* owned */
+    uint32_t nr_request, room_request;
     /* replay */
     struct km_os *os;
     const uint8_t *os_window;
     uint8_t *listed; /* owned; start: [pfn] no slab can be here */
     struct km_slab_layer *layer; /* owned */
     struct km_page_src buddy;
+    uint64_t event; /* index of the one being replayed */
     bool starting; /* slabs come from the start's frames */
     struct obj_frames {
         km_pfn *pfn;
@@ -168,14 +201,22 @@ uint16_t km_obj_kmalloc_cache(struct km_objects *o, uint32_t bytes_alloc, uint32
 uint32_t km_obj_key(struct km_objects *o, const struct km_event *ev);
 bool km_obj_internal_site(struct km_objects *o, const struct km_event *ev);
 uint16_t km_obj_key_cache(struct km_objects *o, uint32_t key);
-void km_obj_count_request(struct km_objects *o, unsigned order, uint32_t gfp, bool model);
 
 /* Brings the cache up in the simulated kernel; NULL if it cannot be. */
 struct km_kmem_cache *km_obj_cache_create(struct km_objects *o, struct km_cpu *cpu,
                                           struct obj_cache *c);
 
+/* objects_score.c */
+/* Index + 1 of the new request; 0 without memory. */
+uint32_t km_obj_note_request(struct km_objects *o, const struct obj_request *r);
+/* After the scan: caches of requests that only a site names. */
+void km_obj_name_requests(struct km_objects *o);
+
 /* objects_scan.c */
 void km_obj_scan_finish(struct km_objects *o);
+
+/* objects_places.c: on which list each of the nr slabs stood. False without memory. */
+bool km_obj_choose_places(struct km_objects *o, struct obj_start_slab *slab, uint32_t nr);
 
 /* objects_facts.c: caches, flags and per-CPU partial slabs from the bundle. */
 int km_obj_read_facts(struct km_objects *o, struct km_err *err);

@@ -85,6 +85,10 @@ static void block_learn(struct km_objects *o, const struct obj_block *b)
 {
     if (b->kind != OBJ_SLAB)
         return;
+    if (b->request) {
+        o->request[b->request - 1].cache = b->cache;
+        o->request[b->request - 1].key = b->nr_keys ? b->key[0] : KM_OBJ_NO_KEY;
+    }
     bool young =
         b->event < o->sample_index; /* and alive then, or it would have been learned before */
 
@@ -129,9 +133,11 @@ static void classify(struct km_objects *o, struct obj_block *b, enum obj_kind ki
         o->stats.large_dropped++;
         return;
     }
-    o->stats.traced_slab_blocks++;
-    o->stats.traced_slab_pages += 1u << b->order;
-    km_obj_count_request(o, b->order, b->gfp, false);
+    b->request = km_obj_note_request(o, &(struct obj_request){.event = b->event,
+                                                              .gfp = b->gfp,
+                                                              .key = KM_OBJ_NO_KEY,
+                                                              .cache = KM_OBJ_NO_CACHE,
+                                                              .order = b->order});
 }
 
 /* ---- page events
@@ -149,6 +155,8 @@ static void scan_page_alloc(struct km_objects *o, const struct km_event *ev, uin
         if (old)
             block_free(o, old); /* its free was silent */
     }
+    if (!o->may_reclaim && (ev->page.gfp & KM_GFP_DIRECT_RECLAIM))
+        o->may_reclaim = index;
     set_frames(o, pfn, ev->page.order, (uint32_t)OBJ_FRAME_OTHER);
     if (ev->page.gfp & KM_GFP_MOVABLE)
         return;
@@ -254,6 +262,29 @@ static void touch(struct km_objects *o, uint32_t ptr, const struct obj_start *wh
         block_add_key(b, what->key);
 }
 
+static void note_first(struct obj_first *first, uint32_t at, km_pfn pfn)
+{
+    if (!first->at || at < first->at)
+        *first = (struct obj_first){at, pfn};
+}
+
+/* Which slab a CPU allocates from first, and when a page of the start is first allocated from. */
+static void note_contact(struct km_objects *o, const struct km_event *ev,
+                         const struct obj_start *what)
+{
+    km_pfn pfn;
+
+    o->allocations++;
+    if (ev->cpu >= KM_MAX_CPUS || !km_obj_lowmem(o, ev->obj.ptr, &pfn))
+        return;
+    if (what->key != KM_OBJ_NO_KEY)
+        note_first(&o->key[what->key].first[ev->cpu], o->allocations, pfn);
+    else if (what->cache != KM_OBJ_NO_CACHE)
+        note_first(&o->cache[what->cache].first[ev->cpu], o->allocations, pfn);
+    if (o->frame[pfn] == OBJ_FRAME_START && !o->contact[pfn].at)
+        o->contact[pfn] = (struct obj_contact){o->allocations, ev->cpu};
+}
+
 static void scan_alloc(struct km_objects *o, const struct km_event *ev)
 {
     bool kmalloc = ev->type == KM_EV_KMALLOC;
@@ -271,6 +302,8 @@ static void scan_alloc(struct km_objects *o, const struct km_event *ev)
     }
     if (what.key != KM_OBJ_NO_KEY && ev->obj.accounted && !(ev->obj.gfp & KM_GFP_ACCOUNT))
         o->key[what.key].account_cache = true;
+    if (!large)
+        note_contact(o, ev, &what);
     touch(o, (uint32_t)ev->obj.ptr, &what, large);
     o->no_memory |= !km_u32map_put(&o->live, (uint32_t)ev->obj.ptr, 1);
 }
@@ -382,6 +415,9 @@ static void learn_from_key(struct km_objects *o, const struct obj_key *k)
 
     c->traced_slabs += k->traced_slabs;
     c->young_slabs += k->young_slabs;
+    for (unsigned i = 0; i < KM_MAX_CPUS; i++)
+        if (k->first[i].at)
+            note_first(&c->first[i], k->first[i].at, k->first[i].pfn);
     if (k->account_cache)
         c->flags |= KM_CACHE_ACCOUNT;
     if (!c->size && !c->object_size) {
@@ -407,16 +443,30 @@ void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t ind
     struct km_mark_slabinfo info;
     uint16_t id;
 
-    if (!o->p.boot || !km_mark_slabinfo(rest, &info))
+    if (!km_mark_slabinfo(rest, &info))
         return;
     id = km_obj_cache_find(o, info.cache);
-    if (id == KM_OBJ_NO_CACHE || o->cache[id].sample_slabs)
+    if (id == KM_OBJ_NO_CACHE || o->cache[id].sample_slabs || o->cache[id].start_sampled)
         return;
     if (!o->sample_index)
         o->sample_index = index;
-    if (index - o->sample_index <
-        KM_OBJ_MAX_CACHES) /* lines of the first sample, not a cache of later */
-        o->cache[id].sample_slabs = info.num_slabs;
+    if (index - o->sample_index >= KM_OBJ_MAX_CACHES)
+        return; /* no line of the first sample: a cache of later */
+    o->cache[id].sample_slabs = info.num_slabs;
+    o->cache[id].sample_free =
+        info.num_objs > info.active_objs ? info.num_objs - info.active_objs : 0;
+}
+
+/* Slabs at the start from the first sample behind it. */
+static void start_counts(struct km_objects *o, struct obj_cache *c)
+{
+    if (c->sample_slabs <= c->young_slabs)
+        return;
+    c->num_slabs = c->sample_slabs - c->young_slabs;
+    if (o->p.boot || !km_obj_cache_geometry(o, c))
+        return;
+    c->num_objs = c->num_slabs * c->objects;
+    c->active_objs = c->num_objs > c->sample_free ? c->num_objs - c->sample_free : 0;
 }
 
 void km_obj_scan_finish(struct km_objects *o)
@@ -432,9 +482,9 @@ void km_obj_scan_finish(struct km_objects *o)
             vote(o, o->start[i].key, o->frame_cache[pfn]);
     }
     learn_from_keys(o);
+    km_obj_name_requests(o);
     for (unsigned i = 0; i < o->nr_cache; i++)
-        if (o->cache[i].sample_slabs > o->cache[i].young_slabs)
-            o->cache[i].num_slabs = o->cache[i].sample_slabs - o->cache[i].young_slabs;
+        start_counts(o, &o->cache[i]);
     km_u32map_release(&o->live);
     km_u32map_release(&o->seen);
     free(o->block);

@@ -3,10 +3,8 @@
  *
  * Known:    caches and their geometry, slabs and active objects per cache, per-CPU partial slabs
  * (bundle); which frames are slabs (kpageflags); for objects the trace touches, whether they were
- * live or free (scan). Inferred: a slab with free objects stands where its first allocation
- * happens: the first such slab of a CPU is its current one, the next ones fill its cpu-partial list
- * (as many as slab_state names), the others are on the node list, in order of first use. Its free
- * objects are handed out in the traced order. Slabs nothing touches are full, except that partial
+ * live or free (scan). Inferred: on which list a slab with free objects stands (objects_places.c);
+ * its free objects are handed out in the traced order. Slabs nothing touches are full, except that partial
  * slabs and free objects are filled up to slabinfo's counts. The control structures of the
  * simulated slab layer take slab frames of the start too: the traced kernel's own are among them.
  */
@@ -20,19 +18,10 @@
 
 #define BOOT_BLOCKS 64u /* of each high order, for the slab layer's own objects */
 
-struct start_slab {
-    km_pfn head;
-    uint16_t cache;
-    uint8_t cpu; /* of its first allocation */
-    enum km_slab_place place;
-    uint32_t first, last; /* records, + 1 */
-    uint32_t nr_free;
-};
-
 struct builder {
     struct km_objects *o;
     struct km_cpu *cpu;
-    struct start_slab *slab;
+    struct obj_start_slab *slab;
     uint32_t nr, room;
     struct km_u32map by_head; /* head + 1 -> index */
     km_vaddr *list;           /* room for the free objects of one slab */
@@ -40,6 +29,16 @@ struct builder {
 
 /* ---- page source
  * ----------------------------------------------------------------------------------- */
+
+static uint16_t requesting_cache(const struct km_objects *o, const struct km_cpu *cpu)
+{
+    const struct km_kmem_cache *c = o->layer->requesting[cpu->id];
+
+    for (unsigned i = 0; c && i < o->nr_cache; i++)
+        if (o->cache[i].c == c || (!o->cache[i].c && !strcmp(o->cache[i].name, c->name)))
+            return (uint16_t)i;
+    return KM_OBJ_NO_CACHE;
+}
 
 static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned order)
 {
@@ -65,7 +64,11 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
     km_pfn pfn = o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
 
     if (pfn != KM_PFN_NONE && !o->layer->requesting_large[cpu->id])
-        km_obj_count_request(o, order, gfp, true);
+        km_obj_note_request(o, &(struct obj_request){.event = o->event,
+                                                     .gfp = gfp,
+                                                     .cache = requesting_cache(o, cpu),
+                                                     .order = (uint8_t)order,
+                                                     .model = true});
     return pfn;
 }
 
@@ -206,13 +209,15 @@ static bool collect_shown(struct km_objects *o, const struct km_u32map *known)
 static bool all_spare(const struct km_objects *o, const uint8_t *used, km_pfn pfn, unsigned order)
 {
     for (km_pfn p = pfn; p < pfn + (1u << order); p++)
-        if (p >= o->p.max_low_pfn || !o->spare[p] || used[p])
+        if (p >= o->p.max_low_pfn || used[p] ||
+            (o->spare ? !o->spare[p] : o->frame[p] != OBJ_FRAME_START || o->frame_slab[p]))
             return false;
     return true;
 }
 
-/* Boot: any frames taken before the trace will do. Blocks that large slabs need are set aside
- * first. */
+/* Nobody recorded where the slabs were. Boot: any frames taken before the trace will do. Running,
+ * without a snapshot: any that are taken and that no event of the trace names. Blocks that large
+ * slabs need are set aside first. */
 static bool collect_spare(struct builder *b)
 {
     struct km_objects *o = b->o;
@@ -248,7 +253,7 @@ static bool collect_frames(struct builder *b)
 
     if (have_pageflags(o))
         return collect_shown(o, &b->by_head);
-    return o->p.boot && o->spare ? collect_spare(b) : true;
+    return o->p.boot && !o->spare ? true : collect_spare(b);
 }
 
 /* ---- slabs the trace touches
@@ -263,7 +268,7 @@ static uint16_t record_cache(struct km_objects *o, const struct obj_start *r, km
     return r->key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, r->key) : KM_OBJ_NO_CACHE;
 }
 
-static struct start_slab *slab_for(struct builder *b, km_pfn head, uint16_t cache)
+static struct obj_start_slab *slab_for(struct builder *b, km_pfn head, uint16_t cache)
 {
     uint32_t *index = km_u32map_get(&b->by_head, head + 1);
 
@@ -274,7 +279,7 @@ static struct start_slab *slab_for(struct builder *b, km_pfn head, uint16_t cach
         return NULL;
     if (b->nr == b->room) {
         uint32_t room = b->room ? 2 * b->room : 1024;
-        struct start_slab *grown = realloc(b->slab, room * sizeof(*grown));
+        struct obj_start_slab *grown = realloc(b->slab, room * sizeof(*grown));
 
         if (!grown)
             return NULL;
@@ -283,7 +288,7 @@ static struct start_slab *slab_for(struct builder *b, km_pfn head, uint16_t cach
     }
     if (!km_u32map_put(&b->by_head, head + 1, b->nr))
         return NULL;
-    b->slab[b->nr] = (struct start_slab){.head = head, .cache = cache};
+    b->slab[b->nr] = (struct obj_start_slab){.head = head, .cache = cache};
     return &b->slab[b->nr++];
 }
 
@@ -306,7 +311,7 @@ static void place_record(struct builder *b, uint32_t i)
     const struct obj_cache *c = &o->cache[id];
     km_pfn head = pfn & ~((1u << c->order) - 1);
     uint32_t offset = r->ptr - (o->p.page_offset + (head << KM_PAGE_SHIFT));
-    struct start_slab *s = NULL;
+    struct obj_start_slab *s = NULL;
 
     if (offset % c->size == 0 && offset / c->size < c->objects)
         s = slab_for(b, head, id);
@@ -318,60 +323,7 @@ static void place_record(struct builder *b, uint32_t i)
     else
         s->first = i + 1;
     s->last = i + 1;
-    if (!r->live && s->nr_free++ == 0)
-        s->cpu = r->cpu;
-}
-
-/* Free objects the node list held at the start; unlimited if nobody says. */
-static uint64_t node_budget(const struct obj_cache *c)
-{
-    if (!c->from_bundle || !c->num_slabs)
-        return UINT64_MAX;
-    return c->num_objs > c->active_objs ? c->num_objs - c->active_objs : 0;
-}
-
-struct places {
-    bool current[KM_MAX_CPUS];
-    uint32_t partial[KM_MAX_CPUS];
-    uint64_t node_free; /* left on the node list */
-};
-
-static enum km_slab_place choose_place(const struct obj_cache *c, struct places *used,
-                                       const struct start_slab *s)
-{
-    uint32_t listed = c->have_cpu_partial ? c->cpu_partial[s->cpu]
-                      : c->c              ? c->c->cpu_partial_slabs / 2
-                                          : 0;
-
-    if (!s->nr_free)
-        return KM_PLACE_FULL;
-    if (!used->current[s->cpu]) {
-        used->current[s->cpu] = true;
-        return KM_PLACE_CURRENT;
-    }
-    if (used->partial[s->cpu] >= listed && used->node_free >= s->nr_free) {
-        used->node_free -= s->nr_free;
-        return KM_PLACE_NODE_PARTIAL;
-    }
-    used->partial[s->cpu]++;
-    return KM_PLACE_CPU_PARTIAL;
-}
-
-static void choose_places(struct builder *b)
-{
-    struct km_objects *o = b->o;
-    struct places *used = calloc(o->nr_cache + 1, sizeof(*used));
-
-    for (unsigned i = 0; i < o->nr_cache && used; i++)
-        used[i].node_free = node_budget(&o->cache[i]);
-    for (uint32_t i = 0; i < b->nr && used; i++) {
-        struct start_slab *s = &b->slab[i];
-
-        if (s->cpu >= o->os->p.cpus)
-            s->cpu = 0;
-        s->place = choose_place(&o->cache[s->cache], &used[s->cache], s);
-    }
-    free(used);
+    s->nr_free += !r->live;
 }
 
 /* Only slabs of the same order and size can be taken over (another machine may want others). */
@@ -386,7 +338,7 @@ static km_vaddr model_va(const struct km_objects *o, uint32_t traced)
     return traced - o->p.page_offset + o->os->p.page_offset;
 }
 
-static void adopt_known(struct builder *b, struct start_slab *s)
+static void adopt_known(struct builder *b, struct obj_start_slab *s)
 {
     struct km_objects *o = b->o;
     struct obj_cache *c = &o->cache[s->cache];
@@ -408,15 +360,21 @@ static void adopt_known(struct builder *b, struct start_slab *s)
         }
 }
 
-/* Current and node slabs first use first; a cpu-partial list is built from its end. */
+static int by_rank(const void *a, const void *b)
+{
+    const struct obj_start_slab *x = a, *y = b;
+
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return x->head < y->head ? -1 : x->head > y->head;
+}
+
 static void adopt_all(struct builder *b)
 {
+    if (b->nr)
+        qsort(b->slab, b->nr, sizeof(*b->slab), by_rank); /* by_head is not used from here on */
     for (uint32_t i = 0; i < b->nr; i++)
-        if (b->slab[i].place != KM_PLACE_CPU_PARTIAL)
-            adopt_known(b, &b->slab[i]);
-    for (uint32_t i = b->nr; i-- > 0;)
-        if (b->slab[i].place == KM_PLACE_CPU_PARTIAL)
-            adopt_known(b, &b->slab[i]);
+        adopt_known(b, &b->slab[i]);
 }
 
 /* Slabs nothing touches, up to the counts of the start: full ones, and partial ones on the node
@@ -519,7 +477,8 @@ static int build(struct builder *b, struct km_err *err)
         return KM_OK;
     }
     use_up(b);
-    choose_places(b);
+    if (!km_obj_choose_places(o, b->slab, b->nr))
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
     adopt_all(b);
     for (unsigned i = 0; i < o->nr_cache; i++)
         if (same_shape(&o->cache[i]) && o->cache[i].num_slabs)

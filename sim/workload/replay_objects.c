@@ -76,7 +76,7 @@ static int scan(struct km_replay *r, struct km_err *err)
         if (ev.cpu >= r->guest.os.p.cpus)
             continue;
         synchronise(r, &ev, done);
-        if (r->boot && ev.type == KM_EV_MARK &&
+        if (ev.type == KM_EV_MARK &&
             km_mark_kind(ev.text.text, &value, &rest) == KM_MARK_SLABINFO)
             km_objects_scan_sample(r->objects, rest, index);
         km_objects_scan_event(r->objects, &ev, index);
