@@ -4,7 +4,8 @@
  * Classes: 8 16 32 64 96 128 192 256 512 1k 2k 4k 8k, in four families: normal, DMA, reclaimable,
  * cgroup (accounted). Priority when several flags are given: DMA, then RECLAIMABLE, then ACCOUNT.
  * Above 8 KiB a compound page block, whose order is noted in its first tail page; above 4 MiB the
- * request fails. Reference: kernel-behaviour notes E1.
+ * request fails. SLAB had classes up to 4 MiB before 6.1, called size-N in 2.6.
+ * Reference: kernel-behaviour notes E1, E8, J.
  */
 #include "models/base/bits.h"
 #include "models/os/page_fn.h"
@@ -25,11 +26,14 @@ static const struct km_fn fn_krealloc = {SITE("krealloc", 0xc1262c10, 208), 40, 
 static const struct {
     uint32_t bytes;
     const char *suffix, *k_suffix; /* since 5.2 */
-} class_info[KM_KMALLOC_CLASSES] = {
+} class_info[KM_KMALLOC_CLASSES] = { /* behind 8 KiB: SLAB before 6.1 */
     {8, "8", "8"},          {16, "16", "16"},       {32, "32", "32"},     {64, "64", "64"},
     {96, "96", "96"},       {128, "128", "128"},    {192, "192", "192"},  {256, "256", "256"},
     {512, "512", "512"},    {1024, "1024", "1k"},   {2048, "2048", "2k"}, {4096, "4096", "4k"},
     {8192, "8192", "8k"},
+    {16384, "16384", "16k"},       {32768, "32768", "32k"},       {65536, "65536", "64k"},
+    {131072, "131072", "128k"},    {262144, "262144", "256k"},    {524288, "524288", "512k"},
+    {1048576, "1048576", "1M"},    {2097152, "2097152", "2M"},    {4194304, "4194304", "4M"},
 };
 
 static const char *const family_prefix[KM_KMALLOC_TYPES] = {
@@ -71,7 +75,7 @@ static enum km_kmalloc_type family_of(const struct km_slab_layer *l, uint32_t gf
 
 struct km_kmem_cache *km_kmalloc_cache(struct km_slab_layer *l, uint32_t size, uint32_t gfp)
 {
-    if (size == 0 || size > KM_KMALLOC_MAX_CACHED)
+    if (size == 0 || size > l->kmalloc_max)
         return NULL;
     return l->kmalloc[family_of(l, gfp)][class_of(l, size)];
 }
@@ -85,8 +89,13 @@ static bool create_one(struct km_slab_layer *l, struct km_cpu *cpu, enum km_kmal
     const struct km_personality *p = l->os->p.personality;
     const char *suffix = p->kmalloc_k_names ? class_info[class].k_suffix : class_info[class].suffix;
 
-    strncpy(name, type == KM_KMALLOC_DMA ? p->kmalloc_dma_prefix : family_prefix[type], sizeof(name) - 1);
+    const char *prefix = type == KM_KMALLOC_DMA ? p->kmalloc_dma_prefix : family_prefix[type];
+    bool size_names = p->slab_size_names && l->p.ops->kmalloc_to_block_max; /* size-32(DMA) */
+
+    strncpy(name, size_names ? "size-" : prefix, sizeof(name) - 1);
     strncat(name, suffix, sizeof(name) - strlen(name) - 1);
+    if (size_names && type == KM_KMALLOC_DMA)
+        strncat(name, "(DMA)", sizeof(name) - strlen(name) - 1);
 
     struct km_kmem_cache *c = km_kmem_cache_create(
         l, cpu, name, bytes, km_is_pow2(bytes) ? bytes : 8, family_flags[type] | KM_CACHE_NO_MERGE);
@@ -103,9 +112,11 @@ bool km_kmalloc_create_caches(struct km_slab_layer *l, struct km_cpu *cpu)
                                                  KM_KMALLOC_DMA, KM_KMALLOC_CGROUP};
 
     for (unsigned t = 0; t < KM_ARRAY_LEN(order); t++)
-        for (unsigned class = class_of(l, 1); class < KM_KMALLOC_CLASSES; class ++)
+        for (unsigned class = class_of(l, 1);
+             class < KM_KMALLOC_CLASSES && class_info[class].bytes <= l->kmalloc_max; class ++)
             if (has_family(l, order[t]) && !create_one(l, cpu, order[t], class))
                 return false;
+    l->kmalloc_up = true;
     return true;
 }
 
@@ -175,7 +186,7 @@ km_vaddr km_kmalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, 
         km_slab_misuse(l, cpu, KM_MISUSE_BAD_GFP, NULL, 0);
         gfp &= ~(uint32_t)(KM_GFP_HIGHMEM | KM_GFP_DMA32);
     }
-    if (size > (l->p.ops->kmalloc ? l->p.ops->kmalloc_max : KM_KMALLOC_MAX_CACHED))
+    if (size > l->kmalloc_max)
         return large_alloc(l, cpu, size, gfp);
     if (size == 0)
         return KM_ZERO_SIZE_PTR;

@@ -27,6 +27,7 @@ const struct km_personality km_personality_linux_6_1 = {
     .slub_cpu_partial_by_slabs = true,
     .kmalloc_k_names = true,
     .kmalloc_dma_prefix = "dma-kmalloc-",
+    .slab_kmalloc_max = 8192,
     .kmalloc_reclaim = true,
     .kmalloc_cgroup = true,
 };
@@ -47,6 +48,7 @@ const struct km_personality km_personality_linux_4_10 = {
     .slub_min_objects_scale = 4,
     .slub_cpu_partial = {2, 6, 13, 30},
     .kmalloc_dma_prefix = "dma-kmalloc-",
+    .slab_kmalloc_max = 4u << 20,
 };
 
 const struct km_personality km_personality_linux_2_6 = {
@@ -63,6 +65,8 @@ const struct km_personality km_personality_linux_2_6 = {
     .migratetype_number = {0, 2, 1, 3, 4},
     .slub_min_objects_scale = 4,
     .kmalloc_dma_prefix = "kmalloc_dma-",
+    .slab_kmalloc_max = 4u << 20,
+    .slab_size_names = true,
 };
 
 const struct km_personality *const km_personalities[] = {

@@ -54,6 +54,8 @@ struct km_personality {
                                        objects */
     bool kmalloc_k_names; /* kmalloc-1k instead of kmalloc-1024                              */
     const char *kmalloc_dma_prefix;
+    uint32_t slab_kmalloc_max; /* SLAB: largest size class, bytes                             */
+    bool slab_size_names;      /* SLAB: size-32, size-32(DMA) instead of kmalloc-32           */
     bool kmalloc_reclaim, kmalloc_cgroup; /* families of their own */
 };
 

@@ -225,7 +225,7 @@ static km_vaddr slab_pages(struct km_slab_layer *l, struct km_cpu *cpu,
     km_vaddr slab = km_page_va(l->os, pfn);
 
     km_st32(cpu, slab + KM_PAGE_FLAGS, km_ld32(cpu, slab + KM_PAGE_FLAGS) | KM_PG_SLAB);
-    km_st32(cpu, slab + KM_PAGE_MEMCG, 0);
+    km_slab_set_memcg_vec(l, cpu, slab, 0);
     l->stats.slab_blocks_alloc++;
     l->stats.slab_pages_alloc += 1u << c->order;
     return slab;
@@ -269,7 +269,7 @@ static km_vaddr grow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem
         if (l->memcg && (c->flags & KM_CACHE_ACCOUNT))
             km_slab_memcg_alloc(l, cpu, c, slab, c->objects, gfp);
         if (!slab_lay_out(l, cpu, c, slab, node_of(cpu, c, node), gfp)) {
-            if (km_ld32(cpu, slab + KM_PAGE_MEMCG))
+            if (km_slab_memcg_vec(l, cpu, slab))
                 km_slab_memcg_free(l, cpu, slab);
             free_pages(l, cpu, c, slab);
             slab = 0;
@@ -312,7 +312,7 @@ static void slab_destroy(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     for (uint32_t i = 0; i < c->objects && (c->flags & KM_CACHE_DEBUG); i++)
         km_slab_debug_dead(l, cpu, c,
                            km_ld32(cpu, slab + KM_SLABD_S_MEM) + i * c->size + c->obj_offset);
-    if (km_ld32(cpu, slab + KM_PAGE_MEMCG))
+    if (km_slab_memcg_vec(l, cpu, slab))
         km_slab_memcg_free(l, cpu, slab);
     leave(l, cpu, &fn_slab_destroy);
     if (c->flags & KM_CACHE_TYPESAFE_BY_RCU)
@@ -671,6 +671,7 @@ const struct km_slab_ops km_slab_ops_slab = {
     .cache_bytes = KM_SLABC_BYTES,
     .random_seq = KM_SLABC_RANDOM_SEQ,
     .kmalloc_min = 32,
+    .kmalloc_to_block_max = true,
     .red = KM_SLAB_RED_WORDS,
     .create = km_slab_create,
     .destroy = km_slab_destroy,

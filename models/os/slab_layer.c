@@ -115,6 +115,8 @@ void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const stru
                          km_vaddr slab, uint32_t objects, uint32_t gfp)
 {
     (void)c;
+    if (!km_slab_has_memcg_vec(l))
+        return;
     gfp &= ~(uint32_t)(KM_GFP_DMA | KM_GFP_RECLAIMABLE | KM_GFP_ACCOUNT);
     km_fn_enter(cpu, l->stack_va[cpu->id], &fn_memcg);
 
@@ -128,9 +130,9 @@ void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const stru
 
 void km_slab_memcg_free(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr slab)
 {
-    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+    km_vaddr vec = km_slab_memcg_vec(l, cpu, slab);
 
-    km_st32(cpu, slab + KM_PAGE_MEMCG, 0);
+    km_slab_set_memcg_vec(l, cpu, slab, 0);
     if (vec != l->adopted_vec_va)
         km_kfree(l, cpu, vec);
 }
@@ -145,13 +147,13 @@ static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
                          km_vaddr obj, uint32_t gfp)
 {
     km_vaddr slab = km_slab_of(l, cpu, obj);
-    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+    km_vaddr vec = km_slab_memcg_vec(l, cpu, slab);
 
     if (!vec) {
         uint32_t objects = l->p.ops->objects(l, cpu, c, slab);
 
         km_slab_memcg_alloc(l, cpu, c, slab, objects, gfp);
-        vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+        vec = km_slab_memcg_vec(l, cpu, slab);
         if (!vec)
             return;
     }
@@ -161,7 +163,7 @@ static void memcg_charge(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 void km_slab_memcg_uncharge(struct km_slab_layer *l, struct km_cpu *cpu,
                             const struct km_kmem_cache *c, km_vaddr slab, km_vaddr obj)
 {
-    km_vaddr vec = km_ld32(cpu, slab + KM_PAGE_MEMCG);
+    km_vaddr vec = km_slab_memcg_vec(l, cpu, slab);
 
     if (!vec)
         return;
@@ -450,9 +452,12 @@ static void random_seq_create(struct km_slab_layer *l, struct km_cpu *cpu, struc
     c->random_seq_va = seq;
 }
 
-static bool kmalloc_is_up(const struct km_slab_layer *l)
+static uint32_t kmalloc_max(const struct km_slab_layer *l)
 {
-    return l->kmalloc[KM_KMALLOC_TYPES - 1][KM_KMALLOC_CLASSES - 1] != NULL;
+    if (l->p.ops->kmalloc)
+        return l->p.ops->kmalloc_max;
+    return l->p.ops->kmalloc_to_block_max ? l->os->p.personality->slab_kmalloc_max
+                                          : KM_KMALLOC_MAX_CACHED;
 }
 
 struct km_kmem_cache *km_kmem_cache_create(struct km_slab_layer *l, struct km_cpu *cpu,
@@ -505,7 +510,7 @@ struct km_kmem_cache *km_kmem_cache_create_ctor(struct km_slab_layer *l, struct 
     if (!c->used)
         return create_failed(l, cpu, flags);
     c->created = l->next_created++;
-    if (kmalloc_is_up(l))
+    if (l->kmalloc_up)
         random_seq_create(l, cpu, c);
     return c;
 }
@@ -560,6 +565,7 @@ bool km_slab_init(struct km_slab_layer *l, struct km_os *os, struct km_cpu *cpu,
     memset(l, 0, sizeof(*l));
     l->os = os;
     l->p = *p;
+    l->kmalloc_max = kmalloc_max(l);
     l->prng.state = os->p.seed ^ 0x736c7562u;
     l->percpu_stride = KM_SLAB_MAX_CACHES * KM_KCC_BYTES;
     l->percpu_va = km_os_static_alloc(os, os->p.cpus * l->percpu_stride, 64);

@@ -144,6 +144,7 @@ struct km_slab_ops {
     uint32_t random_seq; /* offset of the permutation in struct kmem_cache; 0: free lists ascend */
     uint32_t kmalloc_min; /* smallest size class */
     uint32_t kmalloc_max; /* with .kmalloc: larger ones are page blocks */
+    bool kmalloc_to_block_max; /* size classes reach as far as the personality's slab_kmalloc_max */
     enum km_slab_red red;
     /* Fills the geometry of c (object_size, align, flags are set) and its guest structures. False:
      * no memory. */
@@ -200,8 +201,9 @@ enum km_kmalloc_type {
     KM_KMALLOC_CGROUP,
     KM_KMALLOC_TYPES
 };
-#define KM_KMALLOC_CLASSES 13u /* 8 16 32 64 96 128 192 256 512 1k 2k 4k 8k */
-#define KM_KMALLOC_MAX_CACHED 8192u
+#define KM_KMALLOC_CLASSES 22u /* 8 16 32 64 96 128 192 256 512 1k 2k 4k 8k; 16k ... 4M */
+#define KM_KMALLOC_PAGE_CLASSES 13u /* those up to 8 KiB */
+#define KM_KMALLOC_MAX_CACHED 8192u /* larger ones are page blocks, but for SLAB before 6.1 */
 #define KM_ZERO_SIZE_PTR 16u /* kmalloc(0) */
 
 enum km_misuse_kind {
@@ -281,6 +283,8 @@ struct km_slab_layer {
     km_vaddr adopted_vec_va; /* stands for the memcg vectors of adopted slabs, which nobody knows */
     struct km_kmem_cache *kmem_cache, *kmem_cache_node;
     struct km_kmem_cache *kmalloc[KM_KMALLOC_TYPES][KM_KMALLOC_CLASSES];
+    uint32_t kmalloc_max; /* larger ones are page blocks */
+    bool kmalloc_up;      /* all size classes exist      */
     /* SLAB */
     km_vaddr array_page[KM_MAX_CPUS][KM_SLAB_MAX_CACHES / 8]; /* array caches, eight to a page */
     uint8_t array_users[KM_SLAB_MAX_CACHES / 8];
@@ -360,6 +364,25 @@ bool km_kmalloc_create_caches(struct km_slab_layer *l, struct km_cpu *cpu);
  * tails. */
 km_vaddr km_slab_of(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr obj);
 struct km_kmem_cache *km_slab_cache(struct km_slab_layer *l, const uint8_t *window, km_vaddr slab);
+/* A slab's memcg vector: in the word of struct page behind the first 32 bytes, if it has one. */
+static inline bool km_slab_has_memcg_vec(const struct km_slab_layer *l)
+{
+    return l->os->p.struct_page_bytes > KM_PAGE_MEMCG;
+}
+
+static inline km_vaddr km_slab_memcg_vec(const struct km_slab_layer *l, struct km_cpu *cpu,
+                                         km_vaddr slab)
+{
+    return km_slab_has_memcg_vec(l) ? km_ld32(cpu, slab + KM_PAGE_MEMCG) : 0;
+}
+
+static inline void km_slab_set_memcg_vec(const struct km_slab_layer *l, struct km_cpu *cpu,
+                                         km_vaddr slab, km_vaddr vec)
+{
+    if (km_slab_has_memcg_vec(l))
+        km_st32(cpu, slab + KM_PAGE_MEMCG, vec);
+}
+
 /* memcg_alloc_slab_cgroups: a zeroed vector of one pointer per object for the slab. */
 void km_slab_memcg_alloc(struct km_slab_layer *l, struct km_cpu *cpu, const struct km_kmem_cache *c,
                          km_vaddr slab, uint32_t objects, uint32_t gfp);

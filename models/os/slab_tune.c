@@ -160,11 +160,6 @@ static void tune(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cac
     c->slab.tuned = true;
 }
 
-static bool kmalloc_complete(const struct km_slab_layer *l)
-{
-    return l->kmalloc[KM_KMALLOC_TYPES - 1][KM_KMALLOC_CLASSES - 1] != NULL;
-}
-
 bool km_slab_late(struct km_slab_layer *l, struct km_cpu *cpu)
 {
     for (unsigned i = 0; i < l->nr_cache; i++)
@@ -251,7 +246,7 @@ bool km_slab_create(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_
         put_structures(l, cpu, c);
         return false;
     }
-    if (kmalloc_complete(l))
+    if (l->kmalloc_up)
         tune(l, cpu, c);
     return true;
 }

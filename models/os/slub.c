@@ -226,7 +226,7 @@ static km_vaddr slab_new(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 
     km_st32(cpu, slab + KM_PAGE_FLAGS, km_ld32(cpu, slab + KM_PAGE_FLAGS) | KM_PG_SLAB);
     km_st32(cpu, slab + KM_SLAB_CACHE, c->va);
-    km_st32(cpu, slab + KM_PAGE_MEMCG, 0);
+    km_slab_set_memcg_vec(l, cpu, slab, 0);
     l->stats.slab_blocks_alloc++;
     l->stats.slab_pages_alloc += 1u << order;
     c->stats.slabs_created++;
@@ -255,7 +255,7 @@ static void slab_release(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
     unsigned order = slab_order(c, objects);
 
     enter(l, cpu, &fn_discard);
-    if (km_ld32(cpu, slab + KM_PAGE_MEMCG))
+    if (km_slab_memcg_vec(l, cpu, slab))
         km_slab_memcg_free(l, cpu, slab);
     km_st32(cpu, slab + KM_PAGE_FLAGS, km_ld32(cpu, slab + KM_PAGE_FLAGS) & ~(uint32_t)KM_PG_SLAB);
     km_st32(cpu, slab + KM_PAGE_MAPPING, 0);
@@ -823,9 +823,9 @@ static void adopt_page(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
     km_st32(cpu, page + KM_PAGE_REFCOUNT, 1);
     km_st32(cpu, page + KM_SLAB_LIST, 0);
     km_st32(cpu, page + KM_SLAB_CACHE, c->va);
-    km_st32(cpu, page + KM_PAGE_MEMCG, 0);
+    km_slab_set_memcg_vec(l, cpu, page, 0);
     if ((c->flags & KM_CACHE_ACCOUNT) && c->objects <= KM_ADOPT_MAX_OBJECTS)
-        km_st32(cpu, page + KM_PAGE_MEMCG, l->adopted_vec_va);
+        km_slab_set_memcg_vec(l, cpu, page, l->adopted_vec_va);
     for (km_pfn p = pfn + 1; p < pfn + (1u << c->order); p++)
         km_st32(cpu, km_page_va(l->os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
 }

@@ -85,7 +85,7 @@ struct km_kmem_cache *km_obj_cache_create(struct km_objects *o, struct km_cpu *c
 
 uint16_t km_obj_kmalloc_cache(struct km_objects *o, uint32_t bytes_alloc, uint32_t gfp)
 {
-    static const uint32_t bytes[KM_KMALLOC_CLASSES] = {8,   16,  32,   64,   96,   128, 192,
+    static const uint32_t bytes[KM_KMALLOC_PAGE_CLASSES] = {8,   16,  32,   64,   96,   128, 192,
                                                        256, 512, 1024, 2048, 4096, 8192};
     static const char *const prefix[KM_KMALLOC_TYPES] = {"kmalloc-", "dma-kmalloc-", "kmalloc-rcl-",
                                                          "kmalloc-cg-"};
@@ -96,7 +96,7 @@ uint16_t km_obj_kmalloc_cache(struct km_objects *o, uint32_t bytes_alloc, uint32
     unsigned class = 0;
     char name[32];
 
-    while (class < KM_KMALLOC_CLASSES - 1 && bytes[class] < bytes_alloc)
+    while (class < KM_KMALLOC_PAGE_CLASSES - 1 && bytes[class] < bytes_alloc)
         class ++;
     uint16_t *id = &o->kmalloc[type][class];
 

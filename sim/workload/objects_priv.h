@@ -124,7 +124,7 @@ struct km_objects {
     size_t nr_string;
     struct obj_cache cache[KM_OBJ_MAX_CACHES];
     unsigned nr_cache;
-    uint16_t kmalloc[KM_KMALLOC_TYPES][KM_KMALLOC_CLASSES];
+    uint16_t kmalloc[KM_KMALLOC_TYPES][KM_KMALLOC_PAGE_CLASSES];
     struct obj_key *key; /* owned */
     uint32_t key_room, nr_key;
     struct km_u32map key_index; /* folded hash -> index; the next free number on a collision */

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Migratetypes stand in the order of the kernel's own numbers. */
 static void gather_zone(const struct km_guest *g, enum km_zone_id z, struct km_proc_zone *out)
 {
+    const uint8_t *number = g->os.p.personality->migratetype_number;
     const struct km_zone *zone = &g->os.zone[z];
     const uint8_t *w = g->window.base;
     uint64_t types[KM_MT_NR][KM_NR_ORDERS];
@@ -33,12 +35,12 @@ static void gather_zone(const struct km_guest *g, enum km_zone_id z, struct km_p
         out->protection[j] = km_peek32(w, zone->va + KM_ZONE_LOWMEM_RESERVE + j * 4);
     km_buddy_count(&g->os, w, z, out->nr_free, types);
     for (unsigned mt = 0; mt < KM_MT_NR; mt++)
-        memcpy(out->type_free[mt], types[mt], sizeof(types[mt]));
+        memcpy(out->type_free[number[mt]], types[mt], sizeof(types[mt]));
     for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p = (p | (block - 1)) + 1) {
         struct km_cpu peek;
 
         km_cpu_init_null(&peek, 0, (uint8_t *)w);
-        out->type_blocks[km_pageblock_type((struct km_os *)&g->os, &peek, z, p)]++;
+        out->type_blocks[number[km_pageblock_type((struct km_os *)&g->os, &peek, z, p)]]++;
     }
     out->nr_cpus = zone->present_pages ? g->os.p.cpus : 0;
     for (unsigned c = 0; c < out->nr_cpus; c++) {
@@ -86,7 +88,6 @@ static char *extfrag_text(const struct km_replay *r, bool unusable)
 
 void km_replay_proc(struct km_replay *r, bool at_start)
 {
-    static const char *const types[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
     struct km_proc_zone zones[KM_NR_ZONES];
     uint64_t free = 0, managed = 0, high_free = 0, high_managed = 0;
 
@@ -110,7 +111,8 @@ void km_replay_proc(struct km_replay *r, bool at_start)
 
     write_text(r, at_start, "buddyinfo", km_proc_buddyinfo(zones, KM_NR_ZONES));
     write_text(r, at_start, "pagetypeinfo",
-               km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order, types, KM_ARRAY_LEN(types)));
+               km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order,
+                                    r->guest.os.p.personality->migratetype_text, KM_MT_TEXTS));
     write_text(r, at_start, "extfrag_index", extfrag_text(r, false));
     write_text(r, at_start, "unusable_index", extfrag_text(r, true));
     write_text(r, at_start, "zoneinfo", km_proc_zoneinfo(zones, KM_NR_ZONES, NULL, 0));

@@ -114,6 +114,12 @@ static inline void fix_report(void *ctx, const struct km_misuse *m)
     r->last = *m;
 }
 
+/* Without memory cgroups in struct page, as older kernels had it: no vectors of accounted objects. */
+static inline uint32_t fix_struct_page_bytes(void)
+{
+    return test_personality() == &km_personality_linux_2_6 ? 32 : 40;
+}
+
 static inline struct fixture *fix_create_with(unsigned cpus, bool random,
                                               const struct km_slab_params *extra)
 {
@@ -128,7 +134,7 @@ static inline struct fixture *fix_create_with(unsigned cpus, bool random,
                                     .max_pfn = FIX_RAM >> KM_PAGE_SHIFT,
                                     .max_low_pfn = FIX_RAM >> KM_PAGE_SHIFT,
                                     .pageblock_order = 9,
-                                    .struct_page_bytes = 40,
+                                    .struct_page_bytes = fix_struct_page_bytes(),
                                     .freelist_random = random,
                                     .seed = 7};
     f->os.mem_map_va = 0xC0000000u + FIX_MAP_PA;

@@ -17,6 +17,11 @@
 
 static struct small_guest guest;
 
+static const struct km_personality *kernel(void)
+{
+    return guest.os.p.personality;
+}
+
 static int boot(void **state)
 {
     *state = &guest;
@@ -233,6 +238,28 @@ static void test_merging(void **state)
     EXPECT_FREE_LIST(g, HIGH, 10, M, 0x3800, 0x3400, 0x3000);
 }
 
+/* Rule: two free buddies of different zones stay apart, whichever is freed last.
+ *
+ *   Normal 0x2ffc..0x2ffd | HighMem 0x2ffe..0x2fff       both free, order 1; together they were order 2
+ */
+static void test_zones_do_not_merge(void **state)
+{
+    struct small_guest *g = *state;
+
+    for (unsigned normal_last = 0; normal_last < 2; normal_last++) {
+        assert_int_equal(take_own(g, HIGH, 1, U), 0x2ffe);
+        if (!normal_last)
+            give(g, NORMAL, 0x2ffc, 1, R);
+        give(g, HIGH, 0x2ffe, 1, U);
+        if (normal_last)
+            give(g, NORMAL, 0x2ffc, 1, R);
+        EXPECT_FREE_LIST(g, NORMAL, 1, R, 0x2ffc);
+        EXPECT_FREE_LIST(g, HIGH, 1, U, 0x2ffe);
+        guest_check(g);
+        assert_int_equal(take_own(g, NORMAL, 1, R), 0x2ffc);
+    }
+}
+
 /* Rule: from pageblock order on, a HIGHATOMIC pageblock does not merge with another type's. */
 static void test_highatomic_does_not_merge(void **state)
 {
@@ -311,6 +338,8 @@ static void test_pcp_refill_sizes(void **state)
     struct small_guest *g = *state;
 
     for (size_t i = 0; i < KM_ARRAY_LEN(want); i++) {
+        if (want[i].order > kernel()->pcp_max_order)
+            continue;
         guest_drain_all(g);
         guest_forget_events(g);
         set_pcp(g, NORMAL, 1000, want[i].batch);
@@ -335,6 +364,7 @@ static void test_pcp_flush_order(void **state)
     struct small_guest *g = *state;
     km_pfn block = take_own(g, NORMAL, 10, M), drained[16];
 
+    RULE_NEEDS(!kernel()->pcp_drain_in_turn);
     set_type(g, NORMAL, block, U);
     set_type(g, NORMAL, block + 512, R);
     km_pfn m = take_own(g, NORMAL, 10, M);
@@ -379,6 +409,7 @@ static void test_pcp_flush_doubles(void **state)
     km_pfn first = take_own(g, NORMAL, 10, M), next = first;
     km_pfn more = take_own(g, NORMAL, 10, M);
 
+    RULE_NEEDS(kernel()->pcp_free_factor_max);
     assert_int_equal(more, first + 1024); /* one run of 2048 pages */
     set_pcp(g, NORMAL, 428, 31);
     assert_int_equal(free_until_flush(g, &next), 31);
@@ -404,6 +435,7 @@ static void test_pcp_high_order_free_flushes_all(void **state)
     struct small_guest *g = *state;
     km_pfn block = take_own(g, NORMAL, 10, M);
 
+    RULE_NEEDS(kernel()->pcp_max_order);
     for (unsigned order = 0; order <= 3; order++) {
         set_pcp(g, NORMAL, 100, 8);
         for (unsigned i = 0; i < 10; i++)
@@ -465,6 +497,7 @@ static void test_pcp_thp_lists(void **state)
     km_pfn movable, other;
 
     (void)state;
+    RULE_NEEDS(test_personality()->pcp_thp_lists);
     guest_boot_with(&g, true);
     set_pcp(&g, NORMAL, 5000, 63);
     movable = take_own(&g, NORMAL, 9, M);
@@ -520,6 +553,7 @@ static void test_fallback_movable_smallest(void **state)
 {
     struct small_guest *g = *state;
 
+    RULE_NEEDS(kernel()->fallback_smallest_movable);
     for (unsigned large = 3; large <= 4; large++) {
         empty_zone(g, NORMAL);
         set_type(g, NORMAL, 0x1400, U);
@@ -564,6 +598,7 @@ static void test_fallback_takes_smallest_after_steal(void **state)
 {
     struct small_guest *g = *state;
 
+    RULE_NEEDS(!kernel()->fallback_takes_found);
     empty_zone(g, NORMAL);
     set_lru(g, 0x1400, 0x1600, true);
     give(g, NORMAL, 0x1404, 0, M);
@@ -604,9 +639,10 @@ static void test_fallback_changes_ownership(void **state)
         set_lru(g, 0x1600 - want[i].lru, 0x1600, true);
         give(g, NORMAL, 0x1400, 4, want[i].old);
         assert_int_equal(take(g, NORMAL, 0, want[i].wanted), 0x1400);
-        assert_int_equal(type_of(g, NORMAL, 0x1400),
-                         want[i].changes ? want[i].wanted : want[i].old);
-        assert_int_equal(last_extfrag(g)->flag, want[i].changes);
+        bool changes = want[i].changes && kernel()->fallback_counts_alike;
+
+        assert_int_equal(type_of(g, NORMAL, 0x1400), changes ? want[i].wanted : want[i].old);
+        assert_int_equal(last_extfrag(g)->flag, changes);
         EXPECT_FREE_LIST(g, NORMAL, 3, want[i].wanted, 0x1408); /* the free pages moved anyway */
         guest_check(g);
     }
@@ -652,7 +688,8 @@ static void test_fallback_boosts_watermark(void **state)
             set_type(g, NORMAL, 0x1400, M);
             give(g, NORMAL, 0x1400, 0, M);
             assert_int_equal(take(g, NORMAL, 0, U), 0x1400);
-            assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_BOOST), want[i].boost[n]);
+            assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_BOOST),
+                             kernel()->watermark_boost_factor ? want[i].boost[n] : 0);
         }
     }
 }
@@ -685,7 +722,7 @@ static void test_fallback_straddling_pageblock(void **state)
     set_type(g, HIGH, 0x2fff, M);
     give(g, HIGH, 0x2fff, 0, M);
     assert_int_equal(take(g, HIGH, 0, U), 0x2fff);
-    assert_int_equal(type_of(g, HIGH, 0x2fff), U);
+    assert_int_equal(type_of(g, HIGH, 0x2fff), kernel()->fallback_counts_alike ? U : M);
     guest_check(g);
 }
 
@@ -719,6 +756,7 @@ static void test_highatomic_reserve(void **state)
     static const km_pfn want[] = {0x1400, 0x1420, 0x1600, 0x1620, 0x1800, 0x1820};
     struct small_guest *g = *state;
 
+    RULE_NEEDS(kernel()->highatomic);
     empty_zone(g, DMA);
     empty_zone(g, NORMAL);
     for (unsigned i = 0; i < KM_ARRAY_LEN(want); i++) {
@@ -738,6 +776,131 @@ static void test_highatomic_reserve(void **state)
             give(g, NORMAL, 0x1800, 4, U);
         guest_check(g);
     }
+}
+
+/* ---- requests ---- */
+
+/* Rule: the four lowest flags choose the highest zone; two more the mobility. */
+static void test_flags_choose_zone_and_mobility(void **state)
+{
+    static const struct {
+        uint32_t gfp;
+        enum km_zone_id zone;
+        enum km_migratetype mt;
+    } want[] = {
+        {0, KM_ZONE_NORMAL, KM_MT_UNMOVABLE},
+        {KM_GFP_DMA, KM_ZONE_DMA, KM_MT_UNMOVABLE},
+        {KM_GFP_HIGHMEM, KM_ZONE_HIGHMEM, KM_MT_UNMOVABLE},
+        {KM_GFP_DMA32, KM_ZONE_NORMAL, KM_MT_UNMOVABLE},
+        {KM_GFP_MOVABLE, KM_ZONE_NORMAL, KM_MT_MOVABLE},
+        {KM_GFP_MOVABLE | KM_GFP_DMA, KM_ZONE_DMA, KM_MT_MOVABLE},
+        {KM_GFP_MOVABLE | KM_GFP_HIGHMEM, KM_ZONE_MOVABLE, KM_MT_MOVABLE},
+        {KM_GFP_MOVABLE | KM_GFP_DMA32, KM_ZONE_NORMAL, KM_MT_MOVABLE},
+        {KM_GFP_RECLAIMABLE, KM_ZONE_NORMAL, KM_MT_RECLAIMABLE},
+        {KM_GFP_RECLAIMABLE | KM_GFP_HIGHMEM, KM_ZONE_HIGHMEM, KM_MT_RECLAIMABLE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KM_ARRAY_LEN(want); i++) {
+        assert_int_equal(km_gfp_zone(want[i].gfp | KM_GFP_KERNEL), want[i].zone);
+        assert_int_equal(km_gfp_migratetype(want[i].gfp | KM_GFP_KERNEL), want[i].mt);
+    }
+}
+
+/* Rule: pages of the bulk allocator leave no allocation event, only those of the refill; a single
+ * page, and pages charged to a memory cgroup, take the ordinary way. */
+static void test_bulk_is_silent(void **state)
+{
+    struct small_guest *g = *state;
+    km_pfn pfn[8];
+
+    set_pcp(g, NORMAL, 100, 8);
+    assert_int_equal(km_alloc_pages_bulk(&g->os, &g->cpu[0], KM_GFP_KERNEL, 8, pfn), 8);
+    assert_int_equal(guest_count_events(g, KM_TP_PAGE_ALLOC), 0);
+    assert_int_equal(guest_count_events(g, KM_TP_ZONE_LOCKED), 8);
+    assert_int_equal(km_alloc_pages_bulk(&g->os, &g->cpu[0], KM_GFP_KERNEL, 1, pfn), 1);
+    assert_int_equal(guest_count_events(g, KM_TP_PAGE_ALLOC), 1);
+    assert_int_equal(
+        km_alloc_pages_bulk(&g->os, &g->cpu[0], KM_GFP_KERNEL | KM_GFP_ACCOUNT, 5, pfn), 1);
+    assert_int_equal(guest_count_events(g, KM_TP_PAGE_ALLOC), 2);
+}
+
+/* Rule: a request that fails is an event like any other, with no frame; a request of order 11 too. */
+static void test_failures_are_events(void **state)
+{
+    struct small_guest *g = *state;
+
+    empty_zone(g, DMA);
+    empty_zone(g, NORMAL);
+    for (unsigned order = 3; order <= 11; order += 8) {
+        guest_forget_events(g);
+        assert_int_equal(km_alloc_pages(&g->os, &g->cpu[0], KM_GFP_KERNEL | KM_GFP_NORETRY, order),
+                         KM_PFN_NONE);
+        assert_int_equal(guest_count_events(g, KM_TP_PAGE_ALLOC), 1);
+        assert_int_equal(g->tp[g->nr_tp - 1].pfn, KM_PFN_NONE);
+        assert_int_equal(g->tp[g->nr_tp - 1].order, order);
+    }
+}
+
+/* Rule: pages freed in a batch are told twice, first all as freed, then one by one as batched; they are freed
+ * once. */
+static void test_batched_frees_are_told_twice(void **state)
+{
+    struct small_guest *g = *state;
+    km_pfn pfn[3], told[8];
+    uint32_t before = guest_zone_word(g, NORMAL, KM_ZONE_NR_FREE_PAGES);
+
+    for (unsigned i = 0; i < 3; i++)
+        pfn[i] = km_alloc_pages(&g->os, &g->cpu[0], KM_GFP_KERNEL, 0);
+    guest_forget_events(g);
+    km_free_pages_batched(&g->os, &g->cpu[0], pfn, 3);
+    assert_int_equal(guest_events(g, KM_TP_PAGE_FREE, told, 8), 3);
+    assert_memory_equal(told, pfn, sizeof(pfn));
+    assert_int_equal(guest_events(g, KM_TP_PAGE_FREE_BATCHED, told, 8), 3);
+    assert_memory_equal(told, pfn, sizeof(pfn));
+    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_NR_FREE_PAGES), before);
+    guest_check(g);
+}
+
+/* Rule: a free that finds the per-CPU list locked goes straight to the free lists, and no drain says so. */
+static void test_bypassing_free(void **state)
+{
+    struct small_guest *g = *state;
+
+    set_pcp(g, NORMAL, 100, 8);
+    km_pfn pfn = km_alloc_pages(&g->os, &g->cpu[0], KM_GFP_KERNEL, 0);
+    uint32_t listed = km_pcp_count(&g->os, g->window, NORMAL, 0);
+    uint32_t free = guest_zone_word(g, NORMAL, KM_ZONE_NR_FREE_PAGES);
+
+    guest_forget_events(g);
+    km_free_pages_bypass(&g->os, &g->cpu[0], pfn, 0);
+    assert_int_equal(km_pcp_count(&g->os, g->window, NORMAL, 0), listed);
+    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_NR_FREE_PAGES), free + 1);
+    assert_int_equal(guest_count_events(g, KM_TP_PAGE_FREE), 1);
+    assert_int_equal(guest_count_events(g, KM_TP_PCPU_DRAIN), 0);
+    guest_check(g);
+}
+
+/* Rule: memory that boot gives back later raises the managed pages, not the marks and reserves. */
+static void test_marks_are_frozen(void **state)
+{
+    struct small_guest *g = *state;
+    static const struct km_pfn_range late[] = {{GUEST_BSS_PFN + 8, GUEST_FREE_PFN}};
+    uint32_t words[4];
+
+    km_zone_setup_watermarks(&g->os, &g->cpu[0]);
+    uint32_t managed = guest_zone_word(g, NORMAL, KM_ZONE_MANAGED);
+
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = guest_zone_word(g, i ? NORMAL : DMA, i ? KM_ZONE_WATERMARK + 4 * (i - 1)
+                                                          : KM_ZONE_LOWMEM_RESERVE + 4 * HIGH);
+    km_boot_free(&g->os, &g->cpu[0], late, 1);
+    assert_int_equal(guest_zone_word(g, NORMAL, KM_ZONE_MANAGED), managed + 8);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(words[i],
+                         guest_zone_word(g, i ? NORMAL : DMA, i ? KM_ZONE_WATERMARK + 4 * (i - 1)
+                                                                : KM_ZONE_LOWMEM_RESERVE + 4 * HIGH));
+    guest_check(g);
 }
 
 /* ---- watermarks ---- */
@@ -784,6 +947,8 @@ static void test_watermark_arithmetic(void **state)
     km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 1000, 1250, 1500);
     guest_set_zone_word(g, NORMAL, KM_ZONE_LOWMEM_RESERVE + KM_ZONE_HIGHMEM * 4, 200);
     for (size_t i = 0; i < KM_ARRAY_LEN(want); i++) {
+        if (want[i].order && kernel()->watermark_per_order)
+            continue;
         guest_set_zone_word(g, NORMAL, KM_ZONE_BOOST, want[i].boost);
         guest_set_zone_word(g, NORMAL, KM_ZONE_NR_HIGHATOMIC, want[i].highatomic);
         set_free_pages(g, want[i].least);
@@ -799,6 +964,7 @@ static void test_watermark_needs_block(void **state)
 {
     struct small_guest *g = *state;
 
+    RULE_NEEDS(!kernel()->watermark_per_order);
     for (unsigned mt = 0; mt <= HA; mt++) {
         empty_zone(g, NORMAL);
         set_type(g, NORMAL, 0x1400, mt);
@@ -867,7 +1033,9 @@ static void test_pcp_limits_of_many_cpus(void **state)
     km_zone_set_watermarks(&g->os, &g->cpu[0], NORMAL, 685, 856, 1027);
     for (size_t i = 0; i < KM_ARRAY_LEN(want); i++) {
         km_pcp_setup(&g->os, &g->cpu[0], want[i].cpus);
-        assert_int_equal(guest_pcp_word(g, NORMAL, 0, KM_PCP_HIGH), want[i].high);
+        assert_int_equal(guest_pcp_word(g, NORMAL, 0, KM_PCP_HIGH),
+                         kernel()->pcp_high_batches ? 31 * kernel()->pcp_high_batches
+                                                    : want[i].high);
         assert_int_equal(guest_pcp_word(g, NORMAL, 0, KM_PCP_BATCH), 31);
     }
 }
@@ -905,6 +1073,7 @@ static void test_watermarks_of_real_machines(void **state)
     };
     struct small_guest *g = *state;
 
+    RULE_NEEDS(kernel() == &km_personality_linux_6_1);
     for (size_t i = 0; i < KM_ARRAY_LEN(machines); i++) {
         const struct machine *m = &machines[i];
 
@@ -946,6 +1115,7 @@ int main(void)
         T(test_head_or_tail),
         T(test_tail_rule_ends_at_order_9),
         T(test_merging),
+        T(test_zones_do_not_merge),
         T(test_highatomic_does_not_merge),
         T(test_pcp_order),
         T(test_pcp_refill_sizes),
@@ -965,6 +1135,12 @@ int main(void)
         T(test_fallback_straddling_pageblock),
         T(test_fallback_fails),
         T(test_highatomic_reserve),
+        cmocka_unit_test(test_flags_choose_zone_and_mobility),
+        T(test_bulk_is_silent),
+        T(test_failures_are_events),
+        T(test_batched_frees_are_told_twice),
+        T(test_bypassing_free),
+        T(test_marks_are_frozen),
         T(test_watermark_arithmetic),
         T(test_watermark_needs_block),
         T(test_atomic_page_ignores_boost),

@@ -132,7 +132,9 @@ static void fallback(void **state)
         km_pfn got = km_buddy_take(&g.os, &g.cpu[0], KM_ZONE_NORMAL, 0, KM_MT_MOVABLE, 0);
 
         assert_int_equal(got, i == 2 ? 0x1400 : 0x1808);
-        if (i == 0) /* 2.6: nothing was claimed, the rest stays reclaimable */
+        if (i == 0) /* 2.6: nothing was claimed, the rest stays reclaimable, in front of what is there */
+            EXPECT_FREE_LIST(&g, KM_ZONE_NORMAL, 2, KM_MT_RECLAIMABLE, 0x180c, 0x1400);
+        if (i == 0)
             EXPECT_FREE_LIST(&g, KM_ZONE_NORMAL, 1, KM_MT_RECLAIMABLE, 0x180a);
         else
             EXPECT_FREE_LIST(&g, KM_ZONE_NORMAL, 1, KM_MT_MOVABLE, i == 2 ? 0x1402 : 0x180a);

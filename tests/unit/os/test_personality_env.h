@@ -20,4 +20,11 @@ static inline const struct km_personality *test_personality(void)
     return &km_personality_linux_6_1;
 }
 
+/* Ends a test whose rule the chosen kernel does not have. */
+#define RULE_NEEDS(condition)                                                                      \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            skip();                                                                                \
+    } while (0)
+
 #endif

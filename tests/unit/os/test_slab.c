@@ -103,9 +103,11 @@ static void geometry(void **state)
         assert_true(km_kmem_cache_destroy(&f->layer, &f->cpu[0], c));
     }
     /* Size classes begin at 32. */
-    assert_null(km_kmem_cache_by_name(&f->layer, "kmalloc-16"));
+    bool size_names = test_personality()->slab_size_names;
+
+    assert_null(km_kmem_cache_by_name(&f->layer, size_names ? "size-16" : "kmalloc-16"));
     assert_ptr_equal(km_kmalloc_cache(&f->layer, 1, KM_GFP_KERNEL),
-                     km_kmem_cache_by_name(&f->layer, "kmalloc-32"));
+                     km_kmem_cache_by_name(&f->layer, size_names ? "size-32" : "kmalloc-32"));
     fix_destroy(f);
 }
 
@@ -361,12 +363,39 @@ static void reaper(void **state)
     fix_destroy(f);
 }
 
+/* Before 6.1 size classes reach 4 MiB, objects that fill their slab; then they end at 8 KiB. */
+static void large_classes(void **state)
+{
+    struct fixture *f = fix_create_slab(1, false, "slab");
+    bool large = test_personality() != &km_personality_linux_6_1;
+    uint64_t blocks = f->layer.stats.large_alloc;
+
+    (void)state;
+    for (uint32_t size = 8193; size <= 4u << 20; size = size * 3 + 1) {
+        struct km_kmem_cache *c = km_kmalloc_cache(&f->layer, size, KM_GFP_KERNEL);
+        km_vaddr va = km_kmalloc(&f->layer, &f->cpu[0], size, KM_GFP_KERNEL);
+
+        assert_int_equal(c != NULL, large);
+        assert_int_not_equal(va, 0);
+        assert_ptr_equal(km_kmem_cache_of(&f->layer, f->w.base, va), c);
+        if (c)
+            assert_true(c->size >= size && c->size < 2 * size && c->objects == 1);
+        FIX_CHECK(f);
+        km_kfree(&f->layer, &f->cpu[0], va);
+        blocks += !large;
+    }
+    assert_int_equal(f->layer.stats.large_alloc, blocks);
+    assert_int_equal(km_kmalloc(&f->layer, &f->cpu[0], (4u << 20) + 1, KM_GFP_KERNEL), 0);
+    FIX_CHECK(f);
+    fix_destroy(f);
+}
+
 /* An off-slab list is an object of kmalloc-32, one per slab, and goes with its slab. */
 static void off_slab(void **state)
 {
     struct fixture *f = fix_create_slab(1, false, "slab");
     struct km_kmem_cache *c = cache(f, 256, KM_CACHE_CTOR);
-    struct km_kmem_cache *lists = km_kmem_cache_by_name(&f->layer, "kmalloc-32");
+    struct km_kmem_cache *lists = km_kmalloc_cache(&f->layer, 32, KM_GFP_KERNEL);
     uint64_t before = lists->stats.allocs - lists->stats.frees;
     km_vaddr obj[40];
 
@@ -504,10 +533,10 @@ int main(void)
         cmocka_unit_test(page_request),       cmocka_unit_test(refill_and_stack),
         cmocka_unit_test(flush_oldest),       cmocka_unit_test(free_limit),
         cmocka_unit_test(shared_stack),       cmocka_unit_test(reaper),
-        cmocka_unit_test(off_slab),           cmocka_unit_test(random_order),
-        cmocka_unit_test(alien_cache),        cmocka_unit_test(destroy),
-        cmocka_unit_test(partial_order),      cmocka_unit_test(shared_room),
-        cmocka_unit_test(check_finds_damage),
+        cmocka_unit_test(large_classes),      cmocka_unit_test(off_slab),
+        cmocka_unit_test(random_order),       cmocka_unit_test(alien_cache),
+        cmocka_unit_test(destroy),            cmocka_unit_test(partial_order),
+        cmocka_unit_test(shared_room),        cmocka_unit_test(check_finds_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,24 @@ static void natural_alignment(void **state)
     fix_destroy(f);
 }
 
+/* Lists by request size, header included: 255 in the first, 256 and 1023 in the second, 1024 in the third. */
+static void lists_by_size(void **state)
+{
+    static const struct {
+        uint32_t bytes;
+        unsigned list;
+    } want[] = {{247, 0}, {248, 1}, {1015, 1}, {1016, 2}};
+
+    (void)state;
+    for (unsigned i = 0; i < KM_ARRAY_LEN(want); i++) {
+        struct fixture *f = fix_create_slab(1, false, "slob");
+        km_vaddr va = get(f, want[i].bytes);
+
+        assert_int_equal(listed(f, want[i].list, 0), page_of(va));
+        fix_destroy(f);
+    }
+}
+
 /* 1408 bytes: two to a page, 1280 left. New pages stand in front; a page that served comes to the
  * front and the ring keeps its order.
  *
@@ -269,6 +287,7 @@ int main(void)
         cmocka_unit_test(first_fit_and_merge),
         cmocka_unit_test(page_returns),
         cmocka_unit_test(natural_alignment),
+        cmocka_unit_test(lists_by_size),
         cmocka_unit_test(next_fit),
         cmocka_unit_test(full_page),
         cmocka_unit_test(one_unit),

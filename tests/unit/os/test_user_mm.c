@@ -354,6 +354,27 @@ static void batched_release(void **state)
     user_check(&guest);
 }
 
+/* A batch is collected by ascending address, then the tables that became empty, and released from its end.
+ *
+ *   address  0 1 2 3 4 table        freed  table 4 3 2 1 0
+ */
+static void batches_are_released_backwards(void **state)
+{
+    km_vaddr at = map_rw(5 * P);
+    km_pfn frame[5];
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(writes(at + i * P));
+        frame[i] = km_user_frame(&guest.mm, guest.window.base, at + i * P, NULL);
+    }
+    guest.batched = 0;
+    km_user_munmap(&guest.mm, &guest.cpu, at, 5 * P);
+    assert_int_equal(guest.batched, 6);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(guest.batch[1 + i], frame[4 - i]);
+}
+
 static void two_level(void **state)
 {
     (void)state;
@@ -428,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(overcommit, setup, teardown),
         cmocka_unit_test_setup_teardown(reserves, setup, teardown),
         cmocka_unit_test_setup_teardown(batched_release, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_are_released_backwards, setup, teardown),
         cmocka_unit_test_setup_teardown(random_calls, setup, teardown),
         cmocka_unit_test_setup_teardown(other_layouts, setup, teardown),
         cmocka_unit_test(two_level),

@@ -25,6 +25,7 @@ struct user_guest {
     struct km_user_heap heap;
     uint64_t free_at_start;
     unsigned batched, gather_allocs;
+    km_pfn batch[8]; /* the first frames of the batches since batched was 0 */
     uint32_t last_alloc_gfp;
     char misuse[128];
     km_vaddr misuse_ptr;
@@ -35,7 +36,11 @@ static inline void user_emit(void *ctx, const struct km_cpu *cpu, const struct k
     struct user_guest *g = ctx;
 
     (void)cpu;
-    g->batched += tp->kind == KM_TP_PAGE_FREE_BATCHED;
+    if (tp->kind == KM_TP_PAGE_FREE_BATCHED) {
+        if (g->batched < KM_ARRAY_LEN(g->batch))
+            g->batch[g->batched] = tp->pfn;
+        g->batched++;
+    }
     if (tp->kind == KM_TP_PAGE_ALLOC) {
         g->last_alloc_gfp = tp->gfp;
         g->gather_allocs += tp->gfp == (KM_GFP_NOWAIT | KM_GFP_NOWARN);
@@ -75,7 +80,7 @@ static inline void user_boot(struct user_guest *g)
     static const struct km_pfn_range free[] = {
         {1, 0x9f}, {0x100, 0x1000}, {0x1010, USER_MEMMAP_PFN}, {USER_LOW_PFN, USER_MAX_PFN}};
     const struct km_os_params params = {
-        .personality = &km_personality_linux_6_1,
+        .personality = test_personality(),
         .cpus = 1,
         .page_offset = 0xc0000000u,
         .max_pfn = USER_MAX_PFN,
