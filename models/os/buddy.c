@@ -10,7 +10,7 @@
  *              4. If the type has nothing, a donor is chosen largest order first (smallest first for small
  *                 movable requests), and the whole pageblock changes hands if enough of it is alike.
  *              5. Stealing below pageblock order boosts the zone's watermark.
- * Not modelled: compaction capture, CMA, isolation accounting.
+ * Not modelled: CMA, isolation accounting.
  * Invariants:  km_buddy_check: list links sound; a listed page is marked free and carries its order; blocks
  *              aligned, inside the zone, disjoint, never two free buddies of the same order below the
  *              largest (unless their types forbid merging); nr_free and nr_free_pages agree with the lists.
@@ -114,6 +114,21 @@ static bool merge_is_likely(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
     return is_free_block(os, cpu, z, parent ^ (2u << order), order + 1);
 }
 
+/* Is this the block the CPU's direct compaction works for? Small requests of other types get none of the
+ * MOVABLE pageblocks. */
+static bool captured(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
+                     enum km_migratetype mt)
+{
+    struct km_capture *c = os->capture[cpu->id];
+
+    if (KM_LIKELY(!c) || c->pfn != KM_PFN_NONE || c->zone != z || c->order != order || mt == KM_MT_ISOLATE)
+        return false;
+    if (order < os->p.pageblock_order && mt == KM_MT_MOVABLE && c->mt != KM_MT_MOVABLE)
+        return false;
+    c->pfn = pfn;
+    return true;
+}
+
 void km_buddy_free(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,
                    enum km_migratetype mt, bool to_tail)
 {
@@ -122,6 +137,10 @@ void km_buddy_free(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_p
     while (order < MAX_ORDER) {
         km_pfn buddy = pfn ^ (1u << order);
 
+        if (captured(os, cpu, z, pfn, order, mt)) {
+            km_zone_add_free(cpu, &os->zone[z], -(1 << order));
+            return;
+        }
         if (!is_free_block(os, cpu, z, buddy, order))
             break;
         if (order >= os->p.pageblock_order && !types_may_merge(os, cpu, z, pfn, buddy))
@@ -308,6 +327,15 @@ static enum km_migratetype donor_at(struct km_os *os, struct km_cpu *cpu, enum k
         if (!km_list_empty(cpu, km_free_list_va(zone, order, donors[wanted][i])))
             return donors[wanted][i];
     return KM_MT_NR;
+}
+
+bool km_buddy_could_serve(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                          enum km_migratetype mt)
+{
+    if (!km_ld32(cpu, km_free_area_va(&os->zone[z], order) + KM_FREE_AREA_NR_FREE))
+        return false;
+    return !km_list_empty(cpu, km_free_list_va(&os->zone[z], order, mt)) ||
+           (mt < KM_MT_PCP_TYPES && may_steal_block(os, order, mt) && donor_at(os, cpu, z, order, mt) != KM_MT_NR);
 }
 
 /* What a fallback found. */

@@ -22,6 +22,9 @@ km_pfn km_buddy_take(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, un
 /* Only the requester's own lists (C4.1): KM_PFN_NONE if they hold nothing big enough. */
 km_pfn km_buddy_take_own(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                          enum km_migratetype mt);
+/* Is there a block of exactly this order for the type: its own, or one of a pageblock it may take over? */
+bool km_buddy_could_serve(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                          enum km_migratetype mt);
 /* Takes exactly [pfn, pfn + 2^order), splitting the free block around it and filing the rest under mt:
  * literal replay. False if the range is not wholly free. */
 bool km_buddy_take_at(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, unsigned order,

@@ -67,6 +67,11 @@ enum {
     KM_ZONE_FREE_AREA = 128,
     KM_ZONE_LOCK = 128 + 11 * 44 + 4,
     KM_ZONE_NR_FREE_PAGES = 640, /* vm_stat[NR_FREE_PAGES] */
+    KM_ZONE_COMPACT_FREE = 648,    /* where the next free scan starts: first frame of a pageblock */
+    KM_ZONE_COMPACT_MIGRATE = 652, /* ... and the next migrate scan: async, sync */
+    KM_ZONE_COMPACT_INIT_MIGRATE = 660, /* where the scans of a whole zone found something first */
+    KM_ZONE_COMPACT_INIT_FREE = 664,
+    KM_ZONE_COMPACT_FLUSH = 668, /* a direct run met its scanners: skip bits are to be forgotten */
     KM_ZONE_BYTES = 768,
 };
 

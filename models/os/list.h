@@ -49,6 +49,23 @@ static inline void km_list_add_tail(struct km_cpu *cpu, km_vaddr node, km_vaddr 
     km_list_insert(cpu, node, km_list_last(cpu, head), head);
 }
 
+/* Turns the list so that `node` comes first: what lay before it follows behind the last. */
+static inline void km_list_rotate_to_front(struct km_cpu *cpu, km_vaddr node, km_vaddr head)
+{
+    km_vaddr first = km_list_first(cpu, head), last = km_list_last(cpu, head);
+
+    if (node == head || node == first)
+        return;
+    km_vaddr before = km_ld32(cpu, node + KM_LIST_PREV);
+
+    km_st32(cpu, last + KM_LIST_NEXT, first);
+    km_st32(cpu, first + KM_LIST_PREV, last);
+    km_st32(cpu, before + KM_LIST_NEXT, head);
+    km_st32(cpu, head + KM_LIST_PREV, before);
+    km_st32(cpu, head + KM_LIST_NEXT, node);
+    km_st32(cpu, node + KM_LIST_PREV, head);
+}
+
 static inline void km_list_del(struct km_cpu *cpu, km_vaddr node)
 {
     km_vaddr next = km_ld32(cpu, node + KM_LIST_NEXT);

@@ -76,7 +76,14 @@ struct km_carve_hook {
     void *ctx;
 };
 
-struct km_compact_ops;
+/* A request that compacts memory itself: the first block of its order that a free by the same CPU makes is
+ * handed to it instead of to the lists. */
+struct km_capture {
+    enum km_zone_id zone;
+    unsigned order;
+    enum km_migratetype mt;
+    km_pfn pfn; /* KM_PFN_NONE until then */
+};
 
 struct km_zone {
     const char *name; /* "DMA" ... */
@@ -86,6 +93,9 @@ struct km_zone {
     km_pfn start_pfn, end_pfn;       /* span; equal: empty */
     uint32_t present_pages;
 };
+
+struct km_compact_ops;
+struct km_compaction;
 
 struct km_os {
     struct km_os_params p;
@@ -102,8 +112,10 @@ struct km_os {
     uint64_t marks_ignored; /* how often that happened */
     struct km_tracer tracer;
     struct km_carve_hook carve;
-    struct km_slab_layer *slab; /* NULL until the slab layer is up */
     const struct km_compact_ops *compact; /* compaction.h; NULL: no scanners, direct compaction is skipped */
+    struct km_compaction *compaction;     /* their state */
+    struct km_capture *capture[KM_MAX_CPUS]; /* NULL outside direct compaction */
+    struct km_slab_layer *slab; /* NULL until the slab layer is up */
 };
 
 static inline km_vaddr km_page_va(const struct km_os *os, km_pfn pfn) /* struct page */

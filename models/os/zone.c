@@ -142,6 +142,24 @@ void km_pageblock_set_type(struct km_os *os, struct km_cpu *cpu, enum km_zone_id
     km_exec(cpu, &site_pageblock, 16);
 }
 
+bool km_pageblock_skip(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn)
+{
+    uint32_t block = pageblock_index(os, z, pfn);
+
+    km_exec(cpu, &site_pageblock, 12);
+    return km_ld32(cpu, os->zone[z].pageblock_flags_va + block / 8 * 4) >> block % 8 * 4 & 8;
+}
+
+void km_pageblock_set_skip(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, bool skip)
+{
+    uint32_t block = pageblock_index(os, z, pfn), bit = 8u << block % 8 * 4;
+    km_vaddr va = os->zone[z].pageblock_flags_va + block / 8 * 4;
+    uint32_t old = km_ld32(cpu, va);
+
+    km_rmw32(cpu, va, KM_RMW_CAS, old, skip ? old | bit : old & ~bit);
+    km_exec(cpu, &site_pageblock, 16);
+}
+
 static bool has_block(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                       unsigned alloc_flags)
 {

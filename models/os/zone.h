@@ -48,6 +48,10 @@ enum km_migratetype km_pageblock_type(struct km_os *os, struct km_cpu *cpu, enum
 void km_pageblock_set_type(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn,
                            enum km_migratetype mt);
 
+/* The fourth bit of the descriptor: compaction found nothing in this pageblock. */
+bool km_pageblock_skip(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn);
+void km_pageblock_set_skip(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, km_pfn pfn, bool skip);
+
 /* NR_FREE_PAGES of the zone += delta (under the zone lock): noted per CPU, passed on beyond the threshold. */
 void km_zone_add_free(struct km_cpu *cpu, const struct km_zone *zone, int32_t delta);
 /* NR_FREE_PAGES with what the CPUs have not passed on: what the free lists hold. Untimed. */
