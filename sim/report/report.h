@@ -97,6 +97,9 @@ struct km_run_summary {
     uint64_t early_allocations_inferred; /* recorded later than they happened, found likewise */
     uint64_t missed_frees_inferred;      /* that went past the per-CPU lists                */
     uint64_t isolated_pages_inferred;    /* taken from the free lists by compaction         */
+    bool elsewhere;               /* another machine than the traced one: what-if */
+    uint64_t start_moved_pages;   /* of the start state, to other frames than the traced ones */
+    uint64_t start_dropped_pages; /* user pages that did not fit */
     uint64_t lost_events;
     struct { /* objects mode against SLABINFO samples and traced slab pages */
         uint64_t samples, caches;

@@ -55,6 +55,15 @@ static json_t *trace_json(const struct km_run_summary *sum)
     return o;
 }
 
+static json_t *carried_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "moved_pages", sum->start_moved_pages);
+    set_u64(o, "dropped_pages", sum->start_dropped_pages);
+    return o;
+}
+
 static json_t *skipped_json(const struct km_run_summary *sum)
 {
     json_t *o = json_object();
@@ -117,6 +126,8 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     set_u64(root, "refs", refs);
     set_u64(root, "sim_cycles", sum->sim_cycles);
     set_u64(root, "sim_ns", sum->sim_ns);
+    if (sum->elsewhere)
+        json_object_set_new(root, "carried_over", carried_json(sum));
     json_object_set_new(root, "truth", km_truth_json(&r->truth, sum));
     json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
     json_object_set_new(root, "latency", km_latency_json(&r->latency));

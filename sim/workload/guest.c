@@ -48,6 +48,42 @@ static int ram_from_text(struct km_machine_facts *f, const char *text, struct km
     return KM_OK;
 }
 
+/* The capture's memory map with other memory in it: the last range below 4 GiB grows or shrinks, ranges
+ * beyond its end go. From 3.5 GiB on a 440FX moves what is above 3 GiB to 4 GiB. */
+static void ram_from_map(struct km_machine_facts *f, const struct km_bundle *b, uint64_t bytes)
+{
+    const uint64_t four_gib = 1ull << 32;
+    uint64_t low_end = 0, high = 0;
+
+    for (unsigned i = 0; i < b->nr_e820; i++) {
+        if (b->e820[i].usable && b->e820[i].start < four_gib)
+            low_end = b->e820[i].end;
+        else if (b->e820[i].usable)
+            high += b->e820[i].end - b->e820[i].start;
+    }
+    uint64_t traced_low = km_align_up(low_end, 64u << 20), tables = traced_low - low_end; /* ACPI's, at the top */
+    uint64_t low = bytes >= 0xe0000000u ? 0xc0000000u : bytes;
+
+    if (bytes == traced_low + high)
+        low = traced_low;
+    for (unsigned i = 0; i < b->nr_e820; i++) {
+        const struct km_e820 *e = &b->e820[i];
+        uint64_t end = e->end == low_end ? low - tables : e->end;
+
+        if (e->usable && e->start < four_gib)
+            add_ram(f, e->start, end < low - tables ? end : low - tables);
+    }
+    if (bytes > low)
+        add_ram(f, four_gib, four_gib + (bytes - low));
+}
+
+/* Two-level page tables reach 4 GiB. */
+static void drop_unreachable(struct km_machine_facts *f)
+{
+    if (!f->pae && f->nr_ram > 1 && f->ram[f->nr_ram - 1].start >= 1u << 20)
+        f->nr_ram--;
+}
+
 /* Low memory without the ISA hole, as every PC has it. */
 static void ram_from_size(struct km_machine_facts *f, uint64_t bytes)
 {
@@ -108,11 +144,16 @@ int km_guest_facts(struct km_machine_facts *f, const struct km_config *cfg, cons
                        f->cpus, KM_MAX_CPUS);
     f->pae = cfg->machine.paging == KM_PAGING_PAE ||
              (cfg->machine.paging == KM_PAGING_AUTO && (!bundle || bundle->pae));
+    /* The capture's zone border and pageblocks hold for kernels built like the traced one. */
+    bool own_layout = bundle && f->pae == bundle->pae && cfg->machine.split == KM_SPLIT_3G1G;
     if (cfg->os.e820[0] && strcmp(cfg->os.e820, "auto")) {
         int rc = ram_from_text(f, cfg->os.e820, err);
 
         if (rc < 0)
             return rc;
+    } else if (cfg->machine.ram_bytes && bundle && bundle->nr_e820) {
+        ram_from_map(f, bundle, cfg->machine.ram_bytes);
+        drop_unreachable(f);
     } else if (cfg->machine.ram_bytes) {
         ram_from_size(f, cfg->machine.ram_bytes);
     } else if (bundle && bundle->nr_e820) {
@@ -123,17 +164,46 @@ int km_guest_facts(struct km_machine_facts *f, const struct km_config *cfg, cons
         ram_from_size(f, km_align_up(((uint64_t)seen->highest_pfn + 1) << KM_PAGE_SHIFT, 64u << 20));
     }
     f->max_pfn = f->nr_ram ? f->ram[f->nr_ram - 1].end : 0;
-    f->max_low_pfn = f->pae ? MAXMEM_PFN_PAE : MAXMEM_PFN_2LEVEL;
+    f->max_low_pfn = (f->pae ? MAXMEM_PFN_PAE : MAXMEM_PFN_2LEVEL) + ((0xc0000000u - f->page_offset) >> KM_PAGE_SHIFT);
     if (cfg->os.lowmem_limit_bytes)
         f->max_low_pfn = (km_pfn)(cfg->os.lowmem_limit_bytes >> KM_PAGE_SHIFT);
-    else if (high && high->present && high->start_pfn)
+    else if (own_layout && high && high->present && high->start_pfn)
         f->max_low_pfn = (km_pfn)high->start_pfn;
     if (f->max_low_pfn > f->max_pfn)
         f->max_low_pfn = f->max_pfn;
     f->pageblock_order = cfg->os.pageblock_order ? cfg->os.pageblock_order
-                         : bundle && bundle_pageblock_order(bundle) ? bundle_pageblock_order(bundle)
+                         : own_layout && bundle_pageblock_order(bundle) ? bundle_pageblock_order(bundle)
                                                                     : (f->pae ? 9u : 10u);
     return check_ram(f, err);
+}
+
+int km_guest_traced_facts(struct km_machine_facts *f, const struct km_config *cfg, const struct km_bundle *bundle,
+                          const struct km_trace_extent *seen, struct km_err *err)
+{
+    struct km_config traced = *cfg; /* strings stay the caller's */
+
+    if (bundle && bundle->nr_e820) {
+        traced.machine.ram_bytes = 0;
+        traced.os.e820[0] = 0;
+        traced.machine.paging = KM_PAGING_AUTO;
+        traced.machine.split = KM_SPLIT_3G1G;
+        traced.os.lowmem_limit_bytes = 0;
+        traced.os.pageblock_order = 0;
+    }
+    if ((bundle && bundle->cpus) || (seen && seen->cpus))
+        traced.machine.cpus = 0;
+    return km_guest_facts(f, &traced, bundle, seen, err);
+}
+
+bool km_machine_facts_equal(const struct km_machine_facts *a, const struct km_machine_facts *b)
+{
+    if (a->cpus != b->cpus || a->pae != b->pae || a->max_low_pfn != b->max_low_pfn || a->nr_ram != b->nr_ram ||
+        a->pageblock_order != b->pageblock_order || a->page_offset != b->page_offset)
+        return false;
+    for (unsigned i = 0; i < a->nr_ram; i++)
+        if (a->ram[i].start != b->ram[i].start || a->ram[i].end != b->ram[i].end)
+            return false;
+    return true;
 }
 
 int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, struct km_err *err)

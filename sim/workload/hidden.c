@@ -5,13 +5,13 @@
  * n, or anything else. Isolation is dated to the end of the latest compaction run that lies between.
  */
 #include "sim/workload/hidden.h"
+#include "sim/workload/kpageflags.h"
 
 #include "sim/trace/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define KPF_BUDDY_BIT 10
 
 enum where { ELSEWHERE, ON_PCP, IN_BUDDY };
 
@@ -97,7 +97,7 @@ static void note_snapshot(struct scan *s, const struct km_event *ev, uint64_t in
     if (!s->start || !s->start->kpageflags || km_mark_kind(ev->text.text, &value, &rest) != KM_MARK_KPAGE_END)
         return;
     for (km_pfn p = 0; p < s->frames && p < s->start->nr_frames; p++)
-        if (s->frame[p].since == 0 && (s->start->kpageflags[p] >> KPF_BUDDY_BIT & 1))
+        if (s->frame[p].since == 0 && (s->start->kpageflags[p] >> KPF_BUDDY & 1))
             set(s, p, 0, IN_BUDDY, index);
     s->start = NULL; /* the mark at the end of the capture is not it */
 }

@@ -431,7 +431,7 @@ static uint16_t bulk_cache(struct km_objects *o, uint64_t address)
 static enum km_objects_result on_alloc_bulk(struct km_objects *o, struct km_cpu *cpu,
                                             const struct km_event *ev)
 {
-    struct obj_bulk *b = &o->bulk[cpu->id];
+    struct obj_bulk *b = &o->bulk[ev->cpu]; /* several may share a CPU of this machine */
     uint32_t obj[64];
 
     if (ev->type == KM_EV_SLAB_ALLOC_BULK) {
@@ -518,6 +518,13 @@ enum km_objects_result km_objects_event(struct km_objects *o, struct km_cpu *cpu
 void km_objects_set_spare(struct km_objects *o, const uint8_t *spare)
 {
     o->spare = spare;
+}
+
+void km_objects_set_where(struct km_objects *o,
+                          km_pfn (*where)(void *ctx, km_pfn traced, unsigned order), void *ctx)
+{
+    o->where = where;
+    o->where_ctx = ctx;
 }
 
 struct km_slab_layer *km_objects_layer(struct km_objects *o)

@@ -71,7 +71,11 @@ void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t ind
 /* Boot captures: frames [pfn] the kernel took before tracing began; slabs of then lie in some of
  * them. The array stays the caller's. Before km_objects_start. */
 void km_objects_set_spare(struct km_objects *o, const uint8_t *spare);
-/* Brings the slab layer up on os. Frames it adopts are reported through claimed(). */
+/* On another machine than the traced one: where a block of traced frames went, KM_PFN_NONE if it is none
+ * there. Not called: the same frames. Before km_objects_start. */
+void km_objects_set_where(struct km_objects *o,
+                          km_pfn (*where)(void *ctx, km_pfn traced, unsigned order), void *ctx);
+/* Brings the slab layer up on os. Traced frames it adopts are reported through claimed(). */
 int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
                      void (*claimed)(void *ctx, km_pfn pfn, unsigned order), void *ctx,
                      struct km_err *err);

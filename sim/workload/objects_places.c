@@ -43,8 +43,6 @@ static void note_contact(const struct km_objects *o, struct obj_start_slab *s)
             s->contact = o->contact[p].at;
             s->cpu = o->contact[p].cpu;
         }
-    if (s->cpu >= o->os->p.cpus)
-        s->cpu = 0;
 }
 
 static int by_cache_and_contact(const void *a, const void *b)

@@ -166,9 +166,11 @@ struct km_objects {
     uint64_t event; /* index of the one being replayed */
     bool starting; /* slabs come from the start's frames */
     struct obj_frames {
-        km_pfn *pfn;
+        km_pfn *pfn; /* traced */
         uint32_t nr, next;
     } start_frames[KM_NR_ORDERS];
+    km_pfn (*where)(void *ctx, km_pfn traced, unsigned order); /* NULL: the same frames */
+    void *where_ctx;
     void (*claimed)(void *ctx, km_pfn pfn, unsigned order);
     void *claimed_ctx;
     struct km_objects_stats stats;
@@ -183,6 +185,12 @@ static inline bool km_obj_lowmem(const struct km_objects *o, uint64_t ptr, km_pf
         return false;
     *pfn = (km_pfn)((ptr - o->p.page_offset) >> KM_PAGE_SHIFT);
     return *pfn < o->p.max_low_pfn;
+}
+
+/* Frame of this machine for the first of a block of traced ones; KM_PFN_NONE: they are no block here. */
+static inline km_pfn km_obj_where(const struct km_objects *o, km_pfn traced, unsigned order)
+{
+    return o->where ? o->where(o->where_ctx, traced, order) : traced;
 }
 
 static inline bool km_obj_dropped(const struct km_objects *o, uint64_t index)

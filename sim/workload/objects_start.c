@@ -11,6 +11,7 @@
 #include "models/base/bits.h"
 #include "models/os/buddy.h"
 #include "models/os/slub.h"
+#include "sim/workload/kpageflags.h"
 #include "sim/workload/objects_priv.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
         struct obj_frames *f = &o->start_frames[order];
 
         if (f->next < f->nr) {
-            km_pfn pfn = f->pfn[f->next++];
+            km_pfn traced = f->pfn[f->next++], pfn = km_obj_where(o, traced, order);
             km_vaddr page = km_page_va(o->os, pfn);
 
             if (order && (gfp & KM_GFP_COMP)) {
@@ -56,7 +57,7 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
                 for (km_pfn p = pfn + 1; p < pfn + (1u << order); p++)
                     km_st32(cpu, km_page_va(o->os, p) + KM_PAGE_COMPOUND_HEAD, page | 1);
             }
-            o->claimed(o->claimed_ctx, pfn, order);
+            o->claimed(o->claimed_ctx, traced, order);
             return pfn;
         }
         return o->buddy.alloc(o->buddy.ctx, cpu, gfp, order);
@@ -94,7 +95,6 @@ static bool have_pageflags(const struct km_objects *o)
     return o->p.bundle && !o->p.boot && o->p.bundle->start.kpageflags;
 }
 
-enum { KPF_SLAB = 7, KPF_HEAD = 15, KPF_TAIL = 16 };
 
 static bool bit(uint64_t word, unsigned nr)
 {
@@ -117,7 +117,7 @@ static bool is_slab_block(const struct km_objects *o, km_pfn head, unsigned orde
 static void note_range(struct km_objects *o, km_vaddr start, km_vaddr end)
 {
     for (km_pfn p = km_va_to_pfn(o->os, start); p <= km_va_to_pfn(o->os, end - 1); p++)
-        if (p < o->p.max_low_pfn)
+        if (p < o->os->p.max_low_pfn)
             o->listed[p] = 1;
 }
 
@@ -126,7 +126,7 @@ static void note_range(struct km_objects *o, km_vaddr start, km_vaddr end)
  * False without memory. */
 static bool note_listed(struct km_objects *o)
 {
-    o->listed = calloc(o->p.max_low_pfn, 1);
+    o->listed = calloc(o->os->p.max_low_pfn, 1);
     for (unsigned z = 0; o->listed && z < KM_NR_ZONES; z++)
         for (unsigned cpu = 0; cpu < o->os->p.cpus && o->os->zone[z].present_pages; cpu++)
             for (unsigned list = 0; list < (o->os->p.thp ? 14u : 12u); list++) {
@@ -137,7 +137,7 @@ static bool note_listed(struct km_objects *o)
                      e = km_peek32(o->os_window, e)) {
                     km_pfn pfn = km_page_pfn(o->os, e - KM_PAGE_LRU);
 
-                    for (km_pfn p = pfn; p < pfn + (1u << order) && p < o->p.max_low_pfn; p++)
+                    for (km_pfn p = pfn; p < pfn + (1u << order) && p < o->os->p.max_low_pfn; p++)
                         o->listed[p] = 1;
                 }
             }
@@ -148,13 +148,17 @@ static bool note_listed(struct km_objects *o)
     return o->listed != NULL;
 }
 
-static bool frames_taken(const struct km_objects *o, km_pfn head, unsigned order)
+static bool frames_taken(const struct km_objects *o, km_pfn traced, unsigned order)
 {
+    const km_pfn head = km_obj_where(o, traced, order);
+
+    if (head == KM_PFN_NONE)
+        return false;
     for (km_pfn p = head; p < head + (1u << order); p++) {
         km_pfn block;
         unsigned block_order;
 
-        if (p >= o->p.max_low_pfn || o->listed[p] || p < o->os->mem_map_pfn ||
+        if (p >= o->os->p.max_low_pfn || o->listed[p] || p < o->os->mem_map_pfn ||
             p >= o->os->mem_map_end || km_pfn_zone(o->os, p) == KM_NR_ZONES ||
             km_buddy_find(o->os, o->os_window, p, &block, &block_order))
             return false;
@@ -332,21 +336,22 @@ static bool same_shape(const struct obj_cache *c)
     return c->c && c->c->order == c->order && c->c->size == c->size;
 }
 
-/* The same place in the simulated kernel's linear map. */
-static km_vaddr model_va(const struct km_objects *o, uint32_t traced)
+/* Address of an object of the traced block at `head` whose frames are those at pfn here. */
+static km_vaddr model_va(const struct km_objects *o, km_pfn head, km_pfn pfn, uint32_t traced)
 {
-    return traced - o->p.page_offset + o->os->p.page_offset;
+    return km_pfn_to_va(o->os, pfn) + (traced - o->p.page_offset - (head << KM_PAGE_SHIFT));
 }
 
 static void adopt_known(struct builder *b, struct obj_start_slab *s)
 {
     struct km_objects *o = b->o;
     struct obj_cache *c = &o->cache[s->cache];
-    struct km_slab_adoption a = {.pfn = s->head, .place = s->place, .cpu = s->cpu, .free = b->list};
+    const km_pfn pfn = km_obj_where(o, s->head, c->order);
+    struct km_slab_adoption a = {.pfn = pfn, .place = s->place, .cpu = s->cpu % o->os->p.cpus, .free = b->list};
 
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (!o->start[i - 1].live && a.nr_free < c->objects)
-            b->list[a.nr_free++] = model_va(o, o->start[i - 1].ptr);
+            b->list[a.nr_free++] = model_va(o, s->head, pfn, o->start[i - 1].ptr);
     if (!same_shape(c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
         return;
     o->claimed(o->claimed_ctx, s->head, c->order);
@@ -354,8 +359,8 @@ static void adopt_known(struct builder *b, struct obj_start_slab *s)
     o->stats.start_objects_free += a.nr_free;
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (o->start[i - 1].live) {
-            o->no_memory |=
-                !km_u32map_put(&o->live, o->start[i - 1].ptr, model_va(o, o->start[i - 1].ptr));
+            o->no_memory |= !km_u32map_put(&o->live, o->start[i - 1].ptr,
+                                           model_va(o, s->head, pfn, o->start[i - 1].ptr));
             o->stats.start_objects_live++;
         }
 }
@@ -393,8 +398,10 @@ static void fill_cache(struct builder *b, struct obj_cache *c)
     uint64_t free_left = free_wanted > free_have ? free_wanted - free_have : 0;
 
     for (uint64_t have = info.num_slabs; have < c->num_slabs && f->next < f->nr; have++) {
-        struct km_slab_adoption a = {
-            .pfn = f->pfn[f->next++], .place = KM_PLACE_NODE_PARTIAL, .free = b->list};
+        km_pfn traced = f->pfn[f->next++];
+        struct km_slab_adoption a = {.pfn = km_obj_where(o, traced, c->order),
+                                     .place = KM_PLACE_NODE_PARTIAL,
+                                     .free = b->list};
         km_vaddr base = km_pfn_to_va(o->os, a.pfn);
 
         if (partial_left) {
@@ -408,7 +415,7 @@ static void fill_cache(struct builder *b, struct obj_cache *c)
         }
         if (!o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
             return;
-        o->claimed(o->claimed_ctx, a.pfn, c->order);
+        o->claimed(o->claimed_ctx, traced, c->order);
         o->stats.start_slabs_filled++;
     }
 }

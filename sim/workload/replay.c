@@ -57,6 +57,8 @@ void km_replay_buddy_agreement(struct km_replay *r, const struct km_event *ev, k
 
 void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model)
 {
+    if (r->elsewhere) /* another machine has other frames to give */
+        return;
     r->sum.pfn_events++;
     if (model == ev->page.pfn)
         r->sum.pfn_agree++;
@@ -102,7 +104,7 @@ static bool fetch(struct km_replay *r)
             km_replay_trace_early(r, &r->head);
             continue;
         }
-        if (r->head.cpu >= r->guest.os.p.cpus) {
+        if (r->head.cpu >= r->traced_os.p.cpus) {
             km_replay_skip(r, KM_SKIP_OUT_OF_RANGE);
             continue;
         }
@@ -121,7 +123,7 @@ static bool program_peek(void *ctx, unsigned *cpu, uint64_t *due_ns)
 
     if (km_replay_stopped(r) || km_report_failed(r->report) || !fetch(r))
         return false;
-    *cpu = r->head.cpu;
+    *cpu = r->head.cpu % r->guest.os.p.cpus;
     *due_ns = r->cfg->replay.pacing == KM_PACE_TIMESTAMPS && r->head.time_ns > r->start_ns
                   ? r->head.time_ns - r->start_ns
                   : 0;
@@ -160,6 +162,17 @@ static void note_event(struct km_replay *r, const struct km_event *ev)
     }
 }
 
+enum km_zone_id km_replay_zone(const struct km_replay *r, km_pfn traced)
+{
+    int z = km_pfn_zone(&r->traced_os, traced);
+
+    if (z == KM_NR_ZONES)
+        return KM_NR_ZONES;
+    while (z > 0 && !km_zone_populated(&r->guest.os.zone[z]))
+        z--;
+    return (enum km_zone_id)z;
+}
+
 /* The free page a compaction's free scanner would come to next, going down from pfn; KM_PFN_NONE: the zone has
  * none below. */
 static km_pfn free_page_below(const struct km_replay *r, enum km_zone_id z, km_pfn pfn)
@@ -167,6 +180,8 @@ static km_pfn free_page_below(const struct km_replay *r, enum km_zone_id z, km_p
     km_pfn head;
     unsigned order;
 
+    if (pfn > r->guest.os.zone[z].end_pfn)
+        pfn = r->guest.os.zone[z].end_pfn;
     while (pfn > r->guest.os.zone[z].start_pfn)
         if (km_buddy_find(&r->guest.os, r->guest.window.base, --pfn, &head, &order))
             return pfn;
@@ -178,12 +193,12 @@ static km_pfn free_page_below(const struct km_replay *r, enum km_zone_id z, km_p
 static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, unsigned order)
 {
     struct km_os *os = &r->guest.os;
-    enum km_zone_id z = km_pfn_zone(os, traced);
+    enum km_zone_id z = km_replay_zone(r, traced);
     km_pfn pfn = traced;
 
     if (z == KM_NR_ZONES || km_page_map_get(&r->map, traced) != KM_PFN_NONE)
         return;
-    bool here = km_range_free(os, r->guest.window.base, traced, order);
+    bool here = !r->elsewhere && km_range_free(os, r->guest.window.base, traced, order);
 
     if (!here && order) {
         for (km_pfn p = traced; p < traced + (1u << order); p++)
@@ -214,7 +229,7 @@ void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_
 
     while (h && r->next_isolated < h->isolated.nr && h->isolated.item[r->next_isolated].index <= index)
         isolate(r, cpu, h->isolated.item[r->next_isolated++].pfn, 0); /* the port may block: count first */
-    if (km_split_block(&r->guest.os, ev, &pfn, &order) && km_page_map_get(&r->map, pfn) == KM_PFN_NONE)
+    if (km_split_block(&r->traced_os, ev, &pfn, &order) && km_page_map_get(&r->map, pfn) == KM_PFN_NONE)
         isolate(r, cpu, pfn, order);
 }
 
@@ -262,6 +277,20 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
     }
 }
 
+/* Modes that follow the trace's own page frames know no other machine. */
+static int can_be_elsewhere(const struct km_replay *r, struct km_err *err)
+{
+    if (!r->mode->elsewhere)
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                       "replay.mode: %s replays the traced machine; machine.*, os.e820, os.lowmem_limit and "
+                       "os.pageblock_order that differ from it need mode pages or objects",
+                       r->mode->name);
+    if (r->cfg->replay.resync)
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                       "replay.resync: page frames of the traced machine mean nothing on another one");
+    return KM_OK;
+}
+
 static int build_start(struct km_replay *r, const char *path, struct km_err *err)
 {
     const struct km_bundle *b = r->bundle;
@@ -276,8 +305,13 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
         return rc;
     struct km_machine_facts facts;
 
-    rc = km_guest_facts(&facts, r->cfg, b, &extent, err);
+    rc = km_guest_traced_facts(&facts, r->cfg, b, &extent, err);
+    if (rc == KM_OK)
+        rc = km_guest_facts(&r->facts, r->cfg, b, &extent, err);
     if (rc < 0)
+        return rc;
+    r->elsewhere = !km_machine_facts_equal(&facts, &r->facts);
+    if (r->elsewhere && (rc = can_be_elsewhere(r, err)) < 0)
         return rc;
     rc = km_guest_open(&r->guest, &facts, err);
     if (rc == KM_OK && km_page_map_init(&r->map, facts.max_pfn) < 0)
@@ -290,9 +324,9 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
             return rc;
         r->busy.hidden = &r->hidden;
     }
-    if (b && b->boot && b->nr_memblock)
-        return km_start_boot(r, err);
-    return km_start_running(r, path, err);
+    rc = b && b->boot && b->nr_memblock ? km_start_boot(r, err) : km_start_running(r, path, err);
+    r->traced_os = r->guest.os;
+    return rc;
 }
 
 static void run_untimed(struct km_replay *r, const struct km_program *program)
@@ -343,8 +377,9 @@ static void summarise(struct km_replay *r, double replay_begun)
     const struct km_trace_info *info = km_trace_info(r->trace);
 
     r->sum.complete = r->status >= 0 && !km_replay_stopped(r);
+    r->sum.elsewhere = r->elsewhere;
     r->sum.cpus = r->guest.os.p.cpus;
-    r->sum.ram_bytes = r->guest.window.ram_bytes;
+    r->sum.ram_bytes = r->cfg->machine.ram_bytes ? r->cfg->machine.ram_bytes : r->guest.window.ram_bytes;
     r->sum.silent_pages_inferred = r->adjust.silent_pages;
     r->sum.early_allocations_inferred = r->adjust.early_allocations;
     r->sum.missed_frees_inferred = r->hidden.missed.nr;
@@ -430,6 +465,12 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
         if (rc < 0)
             return rc;
     }
+    if (r->elsewhere) {
+        int rc = km_start_carry(r, &r->facts, err);
+
+        if (rc < 0)
+            return rc;
+    }
     if (r->mode->open) {
         int rc = r->mode->open(r, err);
 
@@ -482,6 +523,7 @@ static void release(struct km_replay *r)
     km_adjustments_release(&r->adjust);
     km_hidden_release(&r->hidden);
     free(r->guessed);
+    free(r->spare);
     km_guest_release(&r->guest);
     km_live_objects_release(r);
     km_replay_trace_close(r);

@@ -48,6 +48,7 @@ struct km_resync;
 /* One replay mode. */
 struct km_replay_mode_ops {
     const char *name;
+    bool elsewhere;    /* follows pages by the map alone: can run on another machine than the traced one */
     bool wants_shadow; /* run shadow.h first: what the trace leaves out about per-CPU lists */
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
@@ -70,6 +71,10 @@ struct km_replay {
     struct km_bundle *bundle; /* NULL: a plain trace file */
     struct km_trace *trace;
     struct km_guest guest;
+    struct km_os traced_os; /* zones and mem_map of the machine the trace was recorded on: no lists */
+    struct km_machine_facts facts; /* of the machine to simulate */
+    bool elsewhere;         /* guest is another machine than that one (start_carry.c) */
+    uint8_t *spare;         /* owned; boot elsewhere: [traced pfn] taken before the first event */
     struct km_page_map map;
     const struct km_replay_mode_ops *mode;
     struct km_report *report;
@@ -134,6 +139,11 @@ void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_
 /* start_running.c, start_boot.c: build guest, map and lists. */
 int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err);
 int km_start_boot(struct km_replay *r, struct km_err *err);
+
+/* start_carry.c: moves the start state to another machine. */
+int km_start_carry(struct km_replay *r, const struct km_machine_facts *facts, struct km_err *err);
+/* Zone of this machine that stands for the one of a traced frame; KM_NR_ZONES: it lies in none. */
+enum km_zone_id km_replay_zone(const struct km_replay *r, km_pfn traced);
 
 /* boot_sync.c: called before a carving is modelled. */
 void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);

@@ -31,7 +31,7 @@ int km_compact_open(struct km_replay *r, struct km_err *err)
     struct km_compact *c = calloc(1, sizeof(*c));
 
     if (c) {
-        c->nr_frames = r->map.nr_frames;
+        c->nr_frames = r->map.nr_frames > r->guest.facts.max_pfn ? r->map.nr_frames : r->guest.facts.max_pfn;
         c->target_of = calloc(c->nr_frames, sizeof(*c->target_of));
         c->traced_of = calloc(c->nr_frames, sizeof(*c->traced_of));
     }
@@ -57,8 +57,16 @@ static void begin(struct km_replay *r, struct km_compact *c, const struct km_eve
     c->pid = ev->pid;
     c->scan = ev->compaction.migrate_pfn;
     c->end = ev->compaction.zone_end < c->nr_frames ? ev->compaction.zone_end : c->nr_frames;
+    enum km_zone_id z = km_replay_zone(r, ev->compaction.zone_start);
+
+    if (r->elsewhere && z != KM_NR_ZONES) { /* the whole zone here */
+        const struct km_zone *zone = &r->guest.os.zone[z];
+
+        c->scan = zone->start_pfn;
+        c->end = zone->end_pfn;
+    }
     c->run++;
-    for (km_pfn p = 0; p < c->nr_frames; p++)
+    for (km_pfn p = 0; p < r->map.nr_frames; p++)
         if (r->map.model[p] < c->nr_frames)
             c->traced_of[r->map.model[p]] = p;
 }

@@ -24,6 +24,13 @@ static void claimed(void *ctx, km_pfn pfn, unsigned order)
     km_page_map_clear(&r->map, pfn, order);
 }
 
+static km_pfn where(void *ctx, km_pfn traced, unsigned order)
+{
+    const struct km_replay *r = ctx;
+
+    return km_page_map_block(&r->map, traced, order);
+}
+
 /* Before the snapshot is complete only its SLABINFO lines count; true at its end mark. */
 static bool before_start(struct km_replay *r, const struct km_event *ev)
 {
@@ -44,7 +51,7 @@ static void synchronise(struct km_replay *r, const struct km_event *ev, bool don
 {
     enum km_zone_id z;
 
-    if (!r->boot || ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED ||
+    if (!r->boot || r->elsewhere || ev->type != KM_EV_PAGE_ALLOC_ZONE_LOCKED ||
         ev->page.migratetype != KM_MT_UNMOVABLE)
         return;
     z = km_pfn_zone(&r->guest.os, ev->page.pfn);
@@ -73,7 +80,7 @@ static int scan(struct km_replay *r, struct km_err *err)
             started = before_start(r, &ev);
             continue;
         }
-        if (ev.cpu >= r->guest.os.p.cpus)
+        if (ev.cpu >= r->traced_os.p.cpus)
             continue;
         synchronise(r, &ev, done);
         if (ev.type == KM_EV_MARK &&
@@ -103,8 +110,13 @@ static uint8_t *free_frames(struct km_replay *r)
  * the trace. */
 static int look_ahead(struct km_replay *r, struct km_err *err)
 {
-    uint8_t *spare = r->boot ? free_frames(r) : NULL;
+    uint8_t *spare = r->boot && !r->elsewhere ? free_frames(r) : NULL;
     int rc = scan(r, err);
+
+    if (r->elsewhere) {
+        km_objects_set_where(r->objects, where, r);
+        km_objects_set_spare(r->objects, r->spare);
+    }
 
     if (rc == KM_OK && spare) {
         uint8_t *after = free_frames(r);
@@ -141,8 +153,8 @@ static int objects_open(struct km_replay *r, struct km_err *err)
     struct km_objects_params p = {
         .bundle = r->bundle,
         .page_offset = TRACED_PAGE_OFFSET,
-        .max_low_pfn = r->guest.facts.max_low_pfn,
-        .cpus = r->bundle && r->bundle->cpus ? r->bundle->cpus : r->guest.os.p.cpus,
+        .max_low_pfn = r->traced_os.p.max_low_pfn,
+        .cpus = r->traced_os.p.cpus,
         .boot = r->boot,
         .slab = km_slab_ops_by_name(slab_names[r->cfg->os.slab]),
     };
@@ -280,6 +292,7 @@ static void objects_close(struct km_replay *r)
 }
 
 const struct km_replay_mode_ops km_replay_objects = {.name = "objects",
+                                                     .elsewhere = true,
                                                      .wants_shadow = true,
                                                      .open = objects_open,
                                                      .event = objects_event,

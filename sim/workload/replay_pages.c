@@ -121,20 +121,9 @@ static void pool_put(struct km_pages_state *s, enum km_zone_id z, km_pfn pfn)
     s->in_pool[pfn] = 1;
 }
 
-/* A bulk page to stand for a traced frame: the same frame if it is one, else the oldest of the zone. */
-static km_pfn pool_get(struct km_replay *r, km_pfn traced)
+/* The oldest page of a pool that nobody took meanwhile. */
+static km_pfn pool_oldest(struct km_pages_state *s, struct bulk_pool *p)
 {
-    struct km_pages_state *s = state(r);
-    enum km_zone_id z = km_pfn_zone(&r->guest.os, traced);
-
-    if (z == KM_NR_ZONES)
-        return KM_PFN_NONE;
-    if (s->in_pool[traced]) {
-        s->in_pool[traced] = 0;
-        return traced;
-    }
-    struct bulk_pool *p = &s->pool[z];
-
     while (p->nr) {
         km_pfn pfn = p->frame[p->head++];
 
@@ -147,14 +136,36 @@ static km_pfn pool_get(struct km_replay *r, km_pfn traced)
     return KM_PFN_NONE;
 }
 
+/* A bulk page to stand for a traced frame: the same frame if it is one, else the oldest of the zone. Another
+ * machine may have served the call from a zone the traced one has not, or from a lower one. */
+static km_pfn pool_get(struct km_replay *r, km_pfn traced)
+{
+    struct km_pages_state *s = state(r);
+    enum km_zone_id z = km_replay_zone(r, traced);
+
+    if (z == KM_NR_ZONES)
+        return KM_PFN_NONE;
+    if (!r->elsewhere && s->in_pool[traced]) {
+        s->in_pool[traced] = 0;
+        return traced;
+    }
+    km_pfn pfn = pool_oldest(s, &s->pool[z]);
+
+    for (unsigned other = KM_NR_ZONES; r->elsewhere && pfn == KM_PFN_NONE && other-- > 0;)
+        pfn = pool_oldest(s, &s->pool[other]);
+    return pfn;
+}
+
 static void measure(struct km_replay *r, const struct km_cpu *cpu, const char *api, uint64_t before)
 {
     if (cpu->ops)
         km_report_latency(r->report, api, cpu->id, cpu->local_cycles - before);
 }
 
-/* Frees a traced block; pages that are no block in the model go one by one. */
-static void commit_free(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, unsigned order)
+/* State between two events of a call is kept by traced CPU: several may share one of this machine's (program_peek).
+ * Frees a traced block; pages that are no block in the model go one by one. */
+static void commit_free(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, km_pfn traced,
+                        unsigned order)
 {
     struct km_os *os = &r->guest.os;
     km_pfn pfn = km_page_map_block(&r->map, traced, order);
@@ -162,7 +173,7 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, 
 
     if (pfn == KM_PFN_NONE && order > 0 && km_page_map_get(&r->map, traced) != KM_PFN_NONE) {
         for (km_pfn i = 0; i < 1u << order; i++)
-            commit_free(r, cpu, traced + i, 0);
+            commit_free(r, cpu, ev, traced + i, 0);
         return;
     }
     if (pfn == KM_PFN_NONE && order == 0)
@@ -172,7 +183,7 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, 
         return;
     }
     km_page_map_clear(&r->map, traced, order);
-    if (state(r)->exact[cpu->id] && order == 0)
+    if (state(r)->exact[ev->cpu] && order == 0)
         km_free_pages_to_tail(os, cpu, pfn, 0);
     else
         km_free_pages(os, cpu, pfn, order);
@@ -183,12 +194,12 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, 
 /* Announced frees of this CPU that happen no later than ev. */
 static void commit_due(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct km_pending *p = &state(r)->pending[cpu->id];
+    struct km_pending *p = &state(r)->pending[ev->cpu];
     uint32_t due = km_pending_due(p, ev);
 
     for (uint32_t i = 0; i < due; i++) {
         km_replay_trace_batched(r, cpu, ev->type == KM_EV_PAGE_FREE_BATCHED && p->traced[i] == ev->page.pfn);
-        commit_free(r, cpu, p->traced[i], 0);
+        commit_free(r, cpu, ev, p->traced[i], 0);
     }
     km_replay_trace_batched(r, cpu, false);
     km_pending_drop(p, due);
@@ -214,10 +225,10 @@ static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_eve
     km_compact_free(r, ev);
     if (km_pcp_covers(&r->guest.os, ev->page.order) && !km_free_reaches_pcp(&r->guest.os, &r->busy, ev))
         free_to_buddy(r, cpu, ev);
-    else if (ev->page.order == 0 && !state(r)->exact[cpu->id])
-        km_pending_add(&state(r)->pending[cpu->id], ev->page.pfn);
+    else if (ev->page.order == 0 && !state(r)->exact[ev->cpu])
+        km_pending_add(&state(r)->pending[ev->cpu], ev->page.pfn);
     else
-        commit_free(r, cpu, ev->page.pfn, ev->page.order);
+        commit_free(r, cpu, ev, ev->page.pfn, ev->page.order);
 }
 
 static void take_early(struct km_replay *r, struct km_cpu *cpu, const struct km_adjust *e)
@@ -237,10 +248,10 @@ static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, const str
 {
     struct km_adjustments *a = &r->adjust;
 
-    while (a->next[cpu->id] < a->nr && a->entry[a->next[cpu->id]].index <= r->at[cpu->id].index) {
-        const struct km_adjust *e = &a->entry[a->next[cpu->id]++];
+    while (a->next[ev->cpu] < a->nr && a->entry[a->next[ev->cpu]].index <= r->at[cpu->id].index) {
+        const struct km_adjust *e = &a->entry[a->next[ev->cpu]++];
 
-        if (e->cpu != cpu->id)
+        if (e->cpu != ev->cpu)
             continue;
         if (e->kind == KM_ADJUST_REFILL)
             commit_due(r, cpu, ev);
@@ -248,7 +259,7 @@ static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, const str
             take_early(r, cpu, e);
             continue;
         }
-        km_pfn pfn = km_pcp_take_bulk(&r->guest.os, cpu, (enum km_zone_id)e->zone, e->order,
+        km_pfn pfn = km_pcp_take_bulk(&r->guest.os, cpu, km_replay_zone(r, e->traced), e->order,
                                       (enum km_migratetype)e->migratetype);
 
         if (pfn != KM_PFN_NONE)
@@ -346,10 +357,11 @@ static void follow_boot(struct km_replay *r, const struct km_event *ev)
     }
     if (ev->type == KM_EV_PAGE_ALLOC)
         state(r)->refill_run = 0;
-    if (!r->boot_limits && !r->boot_pagesets && (ev->cpu > 0 || (g->os.p.cpus == 1 && ev->pid == 1))) {
+    if (!r->boot_limits && !r->boot_pagesets && (ev->cpu > 0 || (r->traced_os.p.cpus == 1 && ev->pid == 1))) {
         km_zone_setup_watermarks(&g->os, &g->cpu[0]);
         km_pcp_setup(&g->os, &g->cpu[0], g->os.p.cpus);
-        apply_zone_facts(r, r->bundle->early.nr_zones ? &r->bundle->early : &r->bundle->end);
+        if (!r->elsewhere)
+            apply_zone_facts(r, r->bundle->early.nr_zones ? &r->bundle->early : &r->bundle->end);
         km_zone_set_stat_thresholds(&g->os, &g->cpu[0], false);
         r->boot_limits = true;
     }
@@ -371,7 +383,7 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
         km_replay_skip(r, KM_SKIP_DOUBLE_ALLOC);
         for (km_pfn i = 0; i < 1u << order; i++)
             if (km_page_map_get(&r->map, ev->page.pfn + i) != KM_PFN_NONE)
-                commit_free(r, cpu, ev->page.pfn + i, 0);
+                commit_free(r, cpu, ev, ev->page.pfn + i, 0);
     }
     km_pfn pfn;
 
@@ -393,9 +405,8 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
 }
 
 /* One refill at most: an interrupt between two refills may have changed the buddy lists. */
-static void bulk_step(struct km_replay *r, struct km_cpu *cpu, bool may_refill)
+static void bulk_step(struct km_replay *r, struct km_cpu *cpu, struct bulk_call *b, bool may_refill)
 {
-    struct bulk_call *b = &state(r)->bulk[cpu->id];
     const struct km_guest *g = &r->guest;
 
     while (b->left && (may_refill || km_pcp_has(&g->os, g->window.base, b->zone, cpu->id, 0, km_gfp_migratetype(b->gfp)))) {
@@ -414,34 +425,34 @@ static void bulk_step(struct km_replay *r, struct km_cpu *cpu, bool may_refill)
 
 static void on_bulk(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct bulk_call *b = &state(r)->bulk[cpu->id];
+    struct bulk_call *b = &state(r)->bulk[ev->cpu];
 
     *b = (struct bulk_call){.gfp = ev->probe.gfp, .open = true};
     b->zone = km_bulk_zone(&r->guest.os, cpu, b->gfp, (unsigned)km_min_u64(ev->probe.a, UINT32_MAX));
     if (b->zone == KM_NR_ZONES)
         return;
     b->left = ev->probe.a;
-    bulk_step(r, cpu, false);
+    bulk_step(r, cpu, b, false);
     r->sum.events_applied++;
 }
 
 /* A refill begins with every batch-th carving inside the call. */
-static void on_bulk_carve(struct km_replay *r, struct km_cpu *cpu)
+static void on_bulk_carve(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct bulk_call *b = &state(r)->bulk[cpu->id];
+    struct bulk_call *b = &state(r)->bulk[ev->cpu];
     uint32_t batch = km_peek32(r->guest.window.base, r->guest.os.zone[b->zone].pcp_va[cpu->id] + KM_PCP_BATCH);
 
     if (b->carved++ % batch == 0)
-        bulk_step(r, cpu, true);
+        bulk_step(r, cpu, b, true);
 }
 
-static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu)
+static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    struct bulk_call *b = &state(r)->bulk[cpu->id];
+    struct bulk_call *b = &state(r)->bulk[ev->cpu];
 
     for (uint64_t before = b->left + 1; b->left && b->left < before;) {
         before = b->left;
-        bulk_step(r, cpu, true);
+        bulk_step(r, cpu, b, true);
     }
     b->left = 0;
     b->open = false;
@@ -449,8 +460,8 @@ static void on_bulk_ret(struct km_replay *r, struct km_cpu *cpu)
 
 static bool in_range(const struct km_replay *r, const struct km_event *ev)
 {
-    return ev->page.order < KM_NR_ORDERS && ev->page.pfn < r->guest.facts.max_pfn &&
-           ev->page.pfn + (1u << ev->page.order) <= r->guest.facts.max_pfn;
+    return ev->page.order < KM_NR_ORDERS && ev->page.pfn < r->traced_os.p.max_pfn &&
+           ev->page.pfn + (1u << ev->page.order) <= r->traced_os.p.max_pfn;
 }
 
 static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
@@ -459,7 +470,7 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         follow_boot(r, ev);
     km_replay_kswapd(r, ev, r->at[cpu->id].index);
     km_compact_event(r, ev);
-    if (r->boot && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
+    if (r->boot && !r->elsewhere && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
         km_boot_synchronise(r, ev);
     if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&
         !in_range(r, ev)) {
@@ -482,15 +493,15 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         on_bulk(r, cpu, ev);
         return;
     case KM_EV_PAGES_BULK_RET:
-        on_bulk_ret(r, cpu);
+        on_bulk_ret(r, cpu, ev);
         return;
     case KM_EV_PAGE_PCPU_DRAIN:
         km_resync_drain(r, cpu, ev);
         break;
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
-        km_resync_carve(r, cpu, ev, state(r)->bulk[cpu->id].open);
-        if (state(r)->bulk[cpu->id].left && ev->page.order == 0)
-            on_bulk_carve(r, cpu);
+        km_resync_carve(r, cpu, ev, state(r)->bulk[ev->cpu].open);
+        if (state(r)->bulk[ev->cpu].left && ev->page.order == 0)
+            on_bulk_carve(r, cpu, ev);
         break;
     case KM_EV_DIRECT_RECLAIM_BEGIN:
         on_reclaim_begin(state(r), ev);
@@ -499,10 +510,10 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         on_reclaim_end(r, cpu, ev);
         break;
     case KM_EV_PAGES_EXACT:
-        state(r)->exact[cpu->id] = true;
+        state(r)->exact[ev->cpu] = true;
         break;
     case KM_EV_PAGES_EXACT_RET:
-        state(r)->exact[cpu->id] = false;
+        state(r)->exact[ev->cpu] = false;
         break;
     default:
         break;
@@ -514,7 +525,7 @@ void km_pages_dropped(struct km_replay *r, const struct km_event *ev)
 {
     if (r->boot)
         follow_boot(r, ev);
-    km_replay_kswapd(r, ev, r->at[ev->cpu].index);
+    km_replay_kswapd(r, ev, r->at[ev->cpu % r->guest.os.p.cpus].index);
 }
 
 static int pages_open(struct km_replay *r, struct km_err *err)
@@ -531,4 +542,10 @@ static void pages_close(struct km_replay *r)
 }
 
 const struct km_replay_mode_ops km_replay_pages = {
-    .name = "pages", .wants_shadow = true, .open = pages_open, .event = pages_event, .close = pages_close};
+    .name = "pages",
+    .elsewhere = true,
+    .wants_shadow = true,
+    .open = pages_open,
+    .event = pages_event,
+    .close = pages_close,
+};

@@ -51,6 +51,8 @@ static void compare(struct km_replay *r, uint64_t time_ns, const struct km_mark_
         return;
     km_buddy_count(&g->os, g->window.base, (enum km_zone_id)z, sim, NULL);
     note_zone(r, time_ns, (enum km_zone_id)z);
+    if (r->elsewhere)
+        return;
     km_report_truth(r->report, time_ns, real->node, g->os.zone[z].name, sim, real->nr_free);
     r->samples.taken++;
 }

@@ -591,6 +591,7 @@ static int copy_start(struct km_replay *t, const struct km_replay *r, const char
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     if (rc < 0)
         return rc;
+    t->traced_os = r->guest.os;
     memcpy(t->map.model, r->map.model, r->map.nr_frames * sizeof(*t->map.model));
     /* mode buddy counts pages on per-CPU lists as allocated */
     for (km_pfn p = 0; p < r->map.nr_frames; p++)

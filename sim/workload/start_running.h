@@ -4,17 +4,9 @@
 #ifndef KM_WORKLOAD_START_RUNNING_H
 #define KM_WORKLOAD_START_RUNNING_H
 
+#include "sim/workload/kpageflags.h"
 #include "sim/workload/lookahead.h"
 #include "sim/workload/replay.h"
-
-/* kpageflags bits (Documentation/admin-guide/mm/pagemap.rst) */
-enum km_kpf {
-    KPF_LRU = 5,
-    KPF_BUDDY = 10,
-    KPF_ANON = 12,
-    KPF_NOPAGE = 20,
-    KPF_RESERVED = 32,
-};
 
 struct km_running {
     struct km_replay *r;

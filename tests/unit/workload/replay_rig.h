@@ -65,6 +65,7 @@ static inline struct rig *rig_new(void)
     assert_int_equal(km_guest_facts(&facts, &rig->cfg, NULL, NULL, &err), KM_OK);
     assert_int_equal(km_guest_open(g, &facts, &err), KM_OK);
     km_guest_build(g, &rig->cfg, 0x1000000, 0x1028000);
+    rig->r.traced_os = g->os;
     for (unsigned c = 0; c < 2; c++)
         km_pcp_set_limits(&g->os, &g->cpu[0], KM_ZONE_NORMAL, c, RIG_HIGH, RIG_BATCH);
     assert_int_equal(km_page_map_init(&rig->r.map, facts.max_pfn), KM_OK);
