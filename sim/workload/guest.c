@@ -195,9 +195,9 @@ int km_guest_traced_facts(struct km_machine_facts *f, const struct km_config *cf
     return km_guest_facts(f, &traced, bundle, seen, err);
 }
 
-bool km_machine_facts_equal(const struct km_machine_facts *a, const struct km_machine_facts *b)
+bool km_machine_memory_equal(const struct km_machine_facts *a, const struct km_machine_facts *b)
 {
-    if (a->cpus != b->cpus || a->pae != b->pae || a->max_low_pfn != b->max_low_pfn || a->nr_ram != b->nr_ram ||
+    if (a->pae != b->pae || a->max_low_pfn != b->max_low_pfn || a->nr_ram != b->nr_ram ||
         a->pageblock_order != b->pageblock_order || a->page_offset != b->page_offset)
         return false;
     for (unsigned i = 0; i < a->nr_ram; i++)

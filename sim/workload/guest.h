@@ -48,7 +48,8 @@ int km_guest_facts(struct km_machine_facts *facts, const struct km_config *cfg, 
  * the configuration's. */
 int km_guest_traced_facts(struct km_machine_facts *facts, const struct km_config *cfg, const struct km_bundle *bundle,
                           const struct km_trace_extent *seen, struct km_err *err);
-bool km_machine_facts_equal(const struct km_machine_facts *a, const struct km_machine_facts *b);
+/* The same frames, zones and pageblocks. */
+bool km_machine_memory_equal(const struct km_machine_facts *a, const struct km_machine_facts *b);
 /* Memory and CPU ports only. */
 int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, struct km_err *err);
 /* Zones and mem_map with nothing free yet; static_pa and mem_map_pa lie in frames that are never free. */

@@ -277,13 +277,13 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
     }
 }
 
-/* Modes that follow the trace's own page frames know no other machine. */
-static int can_be_elsewhere(const struct km_replay *r, struct km_err *err)
+/* Modes that follow the trace's own page frames know no other memory. */
+static int can_be_elsewhere(const struct km_replay *r, bool same_memory, struct km_err *err)
 {
-    if (!r->mode->elsewhere)
+    if (!r->mode->elsewhere && !same_memory)
         return km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                       "replay.mode: %s replays the traced machine; machine.*, os.e820, os.lowmem_limit and "
-                       "os.pageblock_order that differ from it need mode pages or objects",
+                       "replay.mode: %s replays the traced machine's page frames: other memory (machine.ram, paging, split, "
+                       "os.e820, os.lowmem_limit, os.pageblock_order) needs mode pages or objects",
                        r->mode->name);
     if (r->cfg->replay.resync)
         return km_fail(err, KM_E_USAGE, NULL, 0, 0,
@@ -310,8 +310,10 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
         rc = km_guest_facts(&r->facts, r->cfg, b, &extent, err);
     if (rc < 0)
         return rc;
-    r->elsewhere = !km_machine_facts_equal(&facts, &r->facts);
-    if (r->elsewhere && (rc = can_be_elsewhere(r, err)) < 0)
+    bool same_memory = km_machine_memory_equal(&facts, &r->facts);
+
+    r->elsewhere = !same_memory || facts.cpus != r->facts.cpus;
+    if (r->elsewhere && (rc = can_be_elsewhere(r, same_memory, err)) < 0)
         return rc;
     rc = km_guest_open(&r->guest, &facts, err);
     if (rc == KM_OK && km_page_map_init(&r->map, facts.max_pfn) < 0)

@@ -48,7 +48,7 @@ struct km_resync;
 /* One replay mode. */
 struct km_replay_mode_ops {
     const char *name;
-    bool elsewhere;    /* follows pages by the map alone: can run on another machine than the traced one */
+    bool elsewhere;    /* follows pages by the map alone: can run on other memory than the traced machine's */
     bool wants_shadow; /* run shadow.h first: what the trace leaves out about per-CPU lists */
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);

@@ -57,7 +57,7 @@ cmp -s "$tmp/timed-1cpu/proc/slabinfo" "$tmp/untimed-1cpu/proc/slabinfo" || comp
 
 for mode in oracle buddy; do
     expect 2 run "$root/configs/replay.yaml" --trace "$capture" --out "$tmp/no" --quiet --set replay.mode=$mode --set machine.ram=1GiB
-    in_err "replay.mode: $mode replays the traced machine"
+    in_err "replay.mode: $mode replays the traced machine's page frames"
 done
 expect 2 run "$root/configs/replay.yaml" --trace "$capture" --out "$tmp/no" --quiet --set replay.mode=pages \
     --set machine.ram=1GiB --set replay.resync=true
