@@ -268,13 +268,13 @@ static bool pages_know_caches(const struct km_objects *o)
     return o->layer->p.ops->first_object != NULL;
 }
 
-static bool note_owner(struct km_objects *o, const struct km_kmem_cache *c, km_vaddr va)
+bool km_obj_note_owner(struct km_objects *o, const struct km_kmem_cache *c, km_vaddr va)
 {
     return !va || pages_know_caches(o) ||
            km_u32map_put(&o->owner, va, (uint32_t)(c - o->layer->cache));
 }
 
-static void free_model(struct km_objects *o, struct km_cpu *cpu, km_vaddr va)
+void km_obj_free(struct km_objects *o, struct km_cpu *cpu, km_vaddr va)
 {
     struct km_kmem_cache *c = km_kmem_cache_of(o->layer, cpu->window, va);
     uint32_t owner;
@@ -296,7 +296,7 @@ static void implicit_free(struct km_objects *o, struct km_cpu *cpu, uint32_t ptr
         return;
     o->stats.implicit_frees++;
     if (va)
-        free_model(o, cpu, va);
+        km_obj_free(o, cpu, va);
 }
 
 /* Which model slab stands for a traced one: where the latest named object of that page went. */
@@ -343,7 +343,7 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         km_sync(cpu);
         if (va)
             note_slab(o, &o->cache[id], ptr, va);
-        if (!note_owner(o, c, va))
+        if (!km_obj_note_owner(o, c, va))
             return KM_OBJ_SKIPPED_NO_MEMORY;
     }
     km_sync(cpu); /* the map is shared by all CPUs */
@@ -414,7 +414,7 @@ static enum km_objects_result on_free(struct km_objects *o, struct km_cpu *cpu,
     enum km_objects_result result = find_freed(o, ev->obj.ptr, cache, &va);
 
     if (result == KM_OBJ_APPLIED)
-        free_model(o, cpu, va);
+        km_obj_free(o, cpu, va);
     return result;
 }
 
@@ -451,7 +451,7 @@ static enum km_objects_result on_alloc_bulk(struct km_objects *o, struct km_cpu 
             return KM_OBJ_SKIPPED_NO_MEMORY;
         km_sync(cpu);
         for (unsigned i = 0; i < nr; i++)
-            if (!pool_put(&o->cache[b->cache], obj[i]) || !note_owner(o, c, obj[i]))
+            if (!pool_put(&o->cache[b->cache], obj[i]) || !km_obj_note_owner(o, c, obj[i]))
                 return KM_OBJ_SKIPPED_NO_MEMORY;
         o->stats.bulk_allocs += nr;
         left -= nr;
@@ -477,7 +477,7 @@ static enum km_objects_result on_free_bulk(struct km_objects *o, struct km_cpu *
         km_kmem_cache_free_bulk(o->layer, cpu, NULL, nr, obj);
     else
         for (unsigned i = 0; i < nr; i++)
-            free_model(o, cpu, obj[i]);
+            km_obj_free(o, cpu, obj[i]);
     return KM_OBJ_APPLIED;
 }
 

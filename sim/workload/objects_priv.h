@@ -220,6 +220,19 @@ uint32_t km_obj_note_request(struct km_objects *o, const struct obj_request *r);
 /* After the scan: caches of requests that only a site names. */
 void km_obj_name_requests(struct km_objects *o);
 
+/* Remembers whose object va is where pages do not tell; false without memory. */
+bool km_obj_note_owner(struct km_objects *o, const struct km_kmem_cache *c, km_vaddr va);
+/* Gives an object of the simulated slab layer back. */
+void km_obj_free(struct km_objects *o, struct km_cpu *cpu, km_vaddr va);
+
+/* objects_rebuild.c: the slabs of the start whose shape the simulated slab layer does not share. */
+void km_obj_rebuild(struct km_objects *o, struct km_cpu *cpu, const struct obj_start_slab *slab, uint32_t nr);
+/* Can slabs of the traced kernel be taken over as they are? */
+static inline bool km_obj_same_shape(const struct km_objects *o, const struct obj_cache *c)
+{
+    return o->layer->p.ops->adopt && c->c && c->c->order == c->order && c->c->size == c->size;
+}
+
 /* objects_scan.c */
 void km_obj_scan_finish(struct km_objects *o);
 

@@ -330,12 +330,6 @@ static void place_record(struct builder *b, uint32_t i)
     s->nr_free += !r->live;
 }
 
-/* Only slabs of the same order and size can be taken over (another machine may want others). */
-static bool same_shape(const struct obj_cache *c)
-{
-    return c->c && c->c->order == c->order && c->c->size == c->size;
-}
-
 /* Address of an object of the traced block at `head` whose frames are those at pfn here. */
 static km_vaddr model_va(const struct km_objects *o, km_pfn head, km_pfn pfn, uint32_t traced)
 {
@@ -352,7 +346,7 @@ static void adopt_known(struct builder *b, struct obj_start_slab *s)
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (!o->start[i - 1].live && a.nr_free < c->objects)
             b->list[a.nr_free++] = model_va(o, s->head, pfn, o->start[i - 1].ptr);
-    if (!same_shape(c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
+    if (!km_obj_same_shape(o, c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
         return;
     o->claimed(o->claimed_ctx, s->head, c->order);
     o->stats.start_slabs_seen++;
@@ -478,18 +472,16 @@ static int build(struct builder *b, struct km_err *err)
     if (!km_slab_init(o->layer, o->os, b->cpu, &p) || !create_caches(b))
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0,
                        "the simulated machine has no memory for its slab caches");
-    if (!o->layer->p.ops->adopt) { /* slabs of the start stay ordinary pages */
-        o->starting = false;
-        o->layer->memcg = o->memcg_seen && !o->p.boot;
-        return KM_OK;
+    if (o->layer->p.ops->adopt) {
+        use_up(b);
+        if (!km_obj_choose_places(o, b->slab, b->nr))
+            return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
+        adopt_all(b);
     }
-    use_up(b);
-    if (!km_obj_choose_places(o, b->slab, b->nr))
-        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
-    adopt_all(b);
     for (unsigned i = 0; i < o->nr_cache; i++)
-        if (same_shape(&o->cache[i]) && o->cache[i].num_slabs)
+        if (km_obj_same_shape(o, &o->cache[i]) && o->cache[i].num_slabs)
             fill_cache(b, &o->cache[i]);
+    km_obj_rebuild(o, b->cpu, b->slab, b->nr);
     o->starting = false;
     for (unsigned i = 0; i < o->nr_cache; i++)
         if (o->cache[i].c)
