@@ -165,6 +165,7 @@ struct km_objects {
     struct km_page_src buddy;
     uint64_t event; /* index of the one being replayed */
     bool starting; /* slabs come from the start's frames */
+    bool rebuilding; /* at the start, from the buddy lists: the frames have been given back there */
     struct obj_frames {
         km_pfn *pfn; /* traced */
         uint32_t nr, next;

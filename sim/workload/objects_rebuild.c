@@ -182,11 +182,13 @@ void km_obj_rebuild(struct km_objects *o, struct km_cpu *cpu, const struct obj_s
     }
     b->o = o;
     b->cpu = cpu;
+    o->rebuilding = true;
     for (unsigned i = 0; i < o->nr_cache; i++) {
         b->c = &o->cache[i];
         if (wanted(o, b->c))
             rebuild_cache(b, slab, nr, (uint16_t)i);
     }
+    o->rebuilding = false;
     free(b->hole);
     free(b);
 }

@@ -48,7 +48,7 @@ static km_pfn src_alloc(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned or
     if (o->starting) {
         struct obj_frames *f = &o->start_frames[order];
 
-        if (f->next < f->nr) {
+        if (!o->rebuilding && f->next < f->nr) {
             km_pfn traced = f->pfn[f->next++], pfn = km_obj_where(o, traced, order);
             km_vaddr page = km_page_va(o->os, pfn);
 

@@ -41,4 +41,17 @@ grep -q '^kmalloc-32 ' "$info" || complain 'no kmalloc-32 under SLAB'
 grep -q '^kmalloc-16 ' "$info" && complain 'kmalloc-16 under SLAB'
 grep '^kmalloc-64 ' "$info" | grep -q 'tunables  120   60    8' || complain 'no tunables of kmalloc-64'
 [ -e "$tmp/slob/proc/slabinfo" ] && complain 'slabinfo under SLOB'
+
+# What was live at the start is live under every allocator, and on another number of CPUs.
+live() { awk -v c="$2" '$1 == c {print $2}' "$1/proc/slabinfo"; }
+expect 0 run "$config" --out "$tmp/slub" --quiet --set os.slab=slub
+expect 0 run "$config" --out "$tmp/slub-4" --quiet --set os.slab=slub --set machine.cpus=4
+for cache in dentry inode_cache kernfs_node_cache radix_tree_node; do
+    want=$(live "$tmp/slub" $cache)
+    for run in slab slub-4; do
+        have=$(live "$tmp/$run" $cache)
+        [ $((have * 100)) -ge $((want * 95)) ] && [ $((have * 95)) -le $((want * 100)) ] ||
+            complain "$run: $have objects of $cache, not $want"
+    done
+done
 done_checking
