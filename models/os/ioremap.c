@@ -7,6 +7,8 @@
 #include "models/base/bug.h"
 #include "models/base/x86_paging.h"
 #include "models/os/kfn.h"
+#include "models/os/list.h"
+#include "models/os/vmap_block.h"
 
 #include <string.h>
 
@@ -125,6 +127,35 @@ bool km_iounmap(struct km_io *io, struct km_cpu *cpu, km_vaddr va)
     }
     km_fn_leave(cpu, stack, &fn_unmap);
     return vm != 0;
+}
+
+static const char *check_mapping(const struct km_io *io, const uint8_t *w, km_vaddr area)
+{
+    km_vaddr vm = km_peek32(w, area + KM_VA_VM);
+
+    if (!vm || (vm & KM_VB_TAG) || !(km_peek32(w, vm + KM_VMS_FLAGS) & KM_VM_IOREMAP))
+        return NULL;
+    km_paddr pa = km_peek32(w, vm + KM_VMS_PHYS) | (km_paddr)km_peek32(w, vm + KM_VMS_PHYS + 4) << 32;
+    km_vaddr va = km_peek32(w, vm + KM_VMS_ADDR);
+    uint32_t bytes = km_peek32(w, vm + KM_VMS_SIZE) - KM_PAGE_BYTES;
+
+    if (touches_ram(io, pa, pa + bytes))
+        return "a device mapping shows RAM";
+    for (uint32_t o = 0; o < bytes; o += KM_PAGE_BYTES)
+        if (km_pgtable_peek(io->v->p.pt, w, va + o) != (km_pfn)((pa + o) >> KM_PAGE_SHIFT))
+            return "a device mapping does not show its physical range";
+    return NULL;
+}
+
+const char *km_io_check(const struct km_io *io, const uint8_t *window)
+{
+    const km_vaddr head = io->v->vmap.busy_list_va;
+    const char *why = NULL;
+
+    for (km_vaddr at = km_peek32(window, head); !why && at != head;
+         at = km_peek32(window, at + KM_LIST_NEXT))
+        why = check_mapping(io, window, at - KM_VA_LIST);
+    return why;
 }
 
 /* ---- access --------------------------------------------------------------------------------- */

@@ -66,6 +66,8 @@ km_vaddr km_ioremap_type(struct km_io *io, struct km_cpu *cpu, km_paddr pa, uint
 km_vaddr km_ioremap(struct km_io *io, struct km_cpu *cpu, km_paddr pa, uint32_t bytes,
                     km_vaddr caller);
 bool km_iounmap(struct km_io *io, struct km_cpu *cpu, km_vaddr va);
+/* NULL, or what is wrong: every mapping shows its physical range, page by page, and none is RAM. Untimed. */
+const char *km_io_check(const struct km_io *io, const uint8_t *window);
 
 uint8_t km_readb(struct km_io *io, struct km_cpu *cpu, km_vaddr va);
 uint16_t km_readw(struct km_io *io, struct km_cpu *cpu, km_vaddr va);

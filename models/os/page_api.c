@@ -122,6 +122,26 @@ bool km_split_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned or
     return true;
 }
 
+const char *km_page_api_check(const struct km_os *os, const uint8_t *window)
+{
+    for (km_pfn pfn = os->mem_map_pfn; pfn < os->mem_map_end; pfn++) {
+        if (km_peek32(window, km_page_va(os, pfn) + KM_PAGE_TYPE) != KM_PAGE_TYPE_BUDDY)
+            continue;
+        km_pfn end = pfn + (1u << km_peek32(window, km_page_va(os, pfn) + KM_PAGE_PRIVATE));
+
+        if (km_peek32(window, km_page_va(os, pfn) + KM_PAGE_FLAGS) & KM_PG_HEAD)
+            return "a free block is still the head of a compound one";
+        for (km_pfn p = pfn; p < end; p++) {
+            if (km_page_count(os, window, p))
+                return "a free page has references";
+            if (p > pfn && (km_peek32(window, km_page_va(os, p) + KM_PAGE_COMPOUND_HEAD) & 1))
+                return "a free page is still the tail of a compound block";
+        }
+        pfn = end - 1;
+    }
+    return NULL;
+}
+
 km_vaddr km_alloc_pages_exact(struct km_os *os, struct km_cpu *cpu, uint32_t bytes, uint32_t gfp)
 {
     uint32_t pages = (uint32_t)(((uint64_t)bytes + KM_PAGE_BYTES - 1) >> KM_PAGE_SHIFT);

@@ -58,6 +58,9 @@ void km_get_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn);
 enum km_page_result km_put_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn);
 uint32_t km_page_count(const struct km_os *os, const uint8_t *window, km_pfn pfn);
 
+/* NULL, or what is wrong: pages of free blocks have no references and belong to no compound block. Untimed. */
+const char *km_page_api_check(const struct km_os *os, const uint8_t *window);
+
 /* A block that is not compound becomes 2^order pages. False: it is compound or free. */
 bool km_split_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 km_vaddr km_alloc_pages_exact(struct km_os *os, struct km_cpu *cpu, uint32_t bytes, uint32_t gfp);

@@ -47,6 +47,7 @@ static void gather_zone(const struct km_guest *g, enum km_zone_id z, struct km_p
         out->pcp[c].count = km_pcp_count(&g->os, w, z, c);
         out->pcp[c].high = km_peek32(w, zone->pcp_va[c] + KM_PCP_HIGH);
         out->pcp[c].batch = km_peek32(w, zone->pcp_va[c] + KM_PCP_BATCH);
+        out->pcp[c].stat_threshold = km_peek32(w, zone->pcp_va[c] + KM_PCP_STAT_THRESHOLD);
     }
 }
 
@@ -89,33 +90,25 @@ static char *extfrag_text(const struct km_replay *r, bool unusable)
 void km_replay_proc(struct km_replay *r, bool at_start)
 {
     struct km_proc_zone zones[KM_NR_ZONES];
-    uint64_t free = 0, managed = 0, high_free = 0, high_managed = 0;
+    struct km_proc_counter vmstat[KM_PROC_VMSTAT_LINES], zone_lines[KM_NR_ZONES][KM_PROC_ZONE_LINES];
+    struct km_proc_meminfo_row meminfo[KM_PROC_MEMINFO_LINES];
 
     memset(zones, 0, sizeof(zones));
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
         gather_zone(&r->guest, (enum km_zone_id)z, &zones[z]);
-        free += zones[z].free;
-        managed += zones[z].managed;
+        km_proc_zone_counters(&zones[z], zone_lines[z]);
+        zones[z].counter = zone_lines[z];
+        zones[z].nr_counters = KM_PROC_ZONE_LINES;
     }
-    high_free = zones[KM_ZONE_HIGHMEM].free;
-    high_managed = zones[KM_ZONE_HIGHMEM].managed;
-    const struct km_proc_meminfo_row meminfo[] = {
-        {.name = "MemTotal", .kib = managed * 4},
-        {.name = "MemFree", .kib = free * 4},
-        {.name = "HighTotal", .kib = high_managed * 4},
-        {.name = "HighFree", .kib = high_free * 4},
-        {.name = "LowTotal", .kib = (managed - high_managed) * 4},
-        {.name = "LowFree", .kib = (free - high_free) * 4},
-    };
-    const struct km_proc_counter vmstat[] = {{"nr_free_pages", free}};
-
+    km_proc_gather_vmstat(&r->guest, &r->vm_events, zones, vmstat);
+    km_proc_gather_meminfo(&r->guest, zones, meminfo);
     write_text(r, at_start, "buddyinfo", km_proc_buddyinfo(zones, KM_NR_ZONES));
     write_text(r, at_start, "pagetypeinfo",
                km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order,
                                     r->guest.os.p.personality->migratetype_text, KM_MT_TEXTS));
     write_text(r, at_start, "extfrag_index", extfrag_text(r, false));
     write_text(r, at_start, "unusable_index", extfrag_text(r, true));
-    write_text(r, at_start, "zoneinfo", km_proc_zoneinfo(zones, KM_NR_ZONES, NULL, 0));
+    write_text(r, at_start, "zoneinfo", km_proc_zoneinfo(zones, KM_NR_ZONES, vmstat + KM_PROC_ZONE_LINES, KM_PROC_NODE_LINES));
     write_text(r, at_start, "meminfo", km_proc_meminfo(meminfo, KM_ARRAY_LEN(meminfo)));
     write_text(r, at_start, "vmstat", km_proc_vmstat(vmstat, KM_ARRAY_LEN(vmstat)));
     write_text(r, at_start, "iomem", iomem_text(r));

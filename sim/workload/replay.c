@@ -266,6 +266,7 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
 {
     struct km_replay *r = ctx;
 
+    km_vm_count(&r->vm_events, &r->guest.os, tp);
     km_replay_trace_tp(r, cpu, tp);
     km_resync_tp(r, cpu, tp);
     if (tp->kind == KM_TP_EXTFRAG) {

@@ -15,6 +15,7 @@
 #include "sim/trace/trace.h"
 #include "sim/workload/guest.h"
 #include "sim/workload/literal.h"
+#include "sim/workload/proc_memory.h"
 #include "sim/workload/shadow.h"
 #include "sim/workload/page_map.h"
 
@@ -117,6 +118,7 @@ struct km_replay {
         uint64_t index, time_ns; /* of the event this CPU replays; index is counted from 1 */
     } at[KM_MAX_CPUS];           /* timed CPUs work at the same time */
     unsigned running;            /* CPUs inside an event */
+    struct km_vm_events vm_events;
     uint64_t check_period, check_in; /* check.c: events between two checks (0: never), and until the next */
     struct {
         struct km_kswapd model;

@@ -7,6 +7,7 @@
 #include "tests/unit/os/vmem_fixture.h"
 
 #include "models/os/highmem.h"
+#include "tests/unit/os/rounds.h"
 
 #define PKMAP 0xff400000u
 #define FIXMAP 0xfffbb000u
@@ -238,7 +239,7 @@ static void random_kmaps(void **state)
     high_open(&t, NULL, true);
     for (unsigned i = 0; i < 700; i++)
         pfn[i] = high_page(&t);
-    for (unsigned step = 0; step < 20000; step++) {
+    for (unsigned step = 0; step < test_rounds(20000); step++) {
         struct km_cpu *cpu = &t.m->g.cpu[km_prng_below(&p, GUEST_CPUS)];
         unsigned i = km_prng_below(&p, 700);
 
@@ -257,8 +258,7 @@ static void random_kmaps(void **state)
             in_use -= last;
             assert_int_equal(km_kunmap(&t.h, cpu, pfn[i], false), last ? KM_KMAP_WAKE : KM_KMAP_OK);
         }
-        if (step % 64 == 0)
-            high_check(&t);
+        high_check(&t);
     }
     assert_true(t.h.stats.would_sleep > 0 && t.h.stats.kmap_hits > 0 && t.flushes > 0);
     assert_int_equal(t.complaints, 0);

@@ -5,6 +5,7 @@
 #include "tests/unit/os/vmem_fixture.h"
 
 #include "models/os/ioremap.h"
+#include "tests/unit/os/rounds.h"
 
 #define CARD 0xfebf1000ull
 
@@ -179,6 +180,98 @@ static void copies_of_any_alignment(void **state)
     vmem_close(c.m);
 }
 
+enum { MAPS = 24, DEVICE_PAGES = 0x3000 };
+
+struct mapping {
+    km_vaddr va;
+    km_paddr pa;
+    uint32_t bytes;
+};
+
+static void check_mappings(const struct card *c, const struct mapping *map)
+{
+    const char *why = km_io_check(&c->io, c->m->w.base);
+
+    if (why)
+        fail_msg("ioremap: %s", why);
+    why = km_vmalloc_check(&c->m->v, c->m->w.base);
+    if (why)
+        fail_msg("vmalloc: %s", why);
+    for (unsigned i = 0; i < MAPS; i++) {
+        if (!map[i].va)
+            continue;
+        assert_int_equal(map[i].va % KM_PAGE_BYTES, map[i].pa % KM_PAGE_BYTES);
+        for (unsigned j = 0; j < i; j++)
+            if (map[j].va && map[i].va / 4096 <= (map[j].va + map[j].bytes - 1) / 4096 &&
+                map[j].va / 4096 <= (map[i].va + map[i].bytes - 1) / 4096)
+                fail_msg("mappings %x and %x share a page", map[i].va, map[j].va);
+    }
+}
+
+static void map_or_unmap(struct card *c, struct km_prng *p, struct mapping *m)
+{
+    struct km_cpu *cpu = &c->m->g.cpu[km_prng_below(p, GUEST_CPUS)];
+
+    if (m->va) {
+        assert_true(km_iounmap(&c->io, cpu, m->va));
+        assert_false(km_iounmap(&c->io, cpu, m->va));
+        m->va = 0;
+        return;
+    }
+    /* from device space, at times from RAM */
+    bool in_ram = km_prng_below(p, 8) == 0;
+    km_pfn first = in_ram ? 0x100 : 0xf0000;
+
+    m->pa = ((km_paddr)first << 12) + km_prng_below(p, DEVICE_PAGES * 4096u);
+    m->bytes = 1 + km_prng_below(p, km_prng_below(p, 4) ? 20000 : 1u << 20);
+    m->va = km_ioremap_type(&c->io, cpu, m->pa, m->bytes,
+                            (enum km_memtype)km_prng_below(p, KM_MEM_WP + 1), 0xc1000000u);
+    if (in_ram)
+        assert_int_equal(m->va, 0);
+}
+
+static void let_go(struct card *c)
+{
+    km_vmap_purge(&c->m->v.vmap, &c->m->g.cpu[0], 1, 0);
+    for (unsigned cpu = 0; cpu < GUEST_CPUS; cpu++)
+        km_vmalloc_work(&c->m->v, &c->m->g.cpu[cpu]);
+}
+
+/* Random mappings in 4 MiB of address space: each shows its range, none shares a page with another, RAM is
+ * refused, and what is left when all are gone is the same after every round. */
+static void random_mappings(void **state)
+{
+    (void)state;
+    struct card c;
+    struct mapping map[MAPS] = {0};
+    struct km_prng p = {.state = 17};
+    uint64_t free_pages = 0;
+
+    card_open(&c);
+    vmem_close(c.m);
+    c.m = vmem_open_at(0xc4000000u, 0xc4400000u, true);
+    km_io_init(&c.io, &c.m->v, ram, KM_ARRAY_LEN(ram));
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned step = 0; step < test_rounds(3000); step++) {
+            map_or_unmap(&c, &p, &map[km_prng_below(&p, MAPS)]);
+            if (km_prng_below(&p, 64) == 0)
+                let_go(&c);
+            check_mappings(&c, map);
+        }
+        for (unsigned i = 0; i < MAPS; i++)
+            if (map[i].va)
+                map_or_unmap(&c, &p, &map[i]);
+        let_go(&c);
+        assert_int_equal(km_vmalloc_info(&c.m->v, c.m->w.base, NULL, 0), 0);
+        vmem_check(c.m);
+        if (round > 1) /* page tables and slabs of descriptors are there from now on */
+            assert_int_equal(vmem_free_pages(c.m), free_pages);
+        free_pages = vmem_free_pages(c.m);
+    }
+    assert_true(c.io.stats.refused_ram > 500 && c.io.stats.failed > 10 && c.io.stats.maps > 3000);
+    vmem_close(c.m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +279,7 @@ int main(void)
         cmocka_unit_test(placement_and_refusals),
         cmocka_unit_test(accesses_reach_the_device),
         cmocka_unit_test(copies_of_any_alignment),
+        cmocka_unit_test(random_mappings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "tests/unit/os/vmem_fixture.h"
 
 #include "models/os/kstack.h"
+#include "tests/unit/os/rounds.h"
 
 static void depth_is_noted_and_found(void **state)
 {
@@ -90,12 +91,90 @@ static void interrupts_have_their_own_stack(void **state)
     vmem_close(m);
 }
 
+enum { STACKS = 48 };
+
+static void check_stacks(const struct km_kstack *stack, const struct km_kstacks *s, const uint8_t *window)
+{
+    for (unsigned i = 0; i < STACKS; i++) {
+        const char *why = stack[i].base ? km_kstack_check(&stack[i], window) : NULL;
+
+        if (why)
+            fail_msg("stack %u: %s", i, why);
+        for (unsigned j = 0; j < i; j++)
+            if (stack[i].base && stack[i].base == stack[j].base)
+                fail_msg("stacks %u and %u are the same", i, j);
+    }
+    for (unsigned c = 0; c < GUEST_CPUS; c++)
+        assert_null(km_kstack_check(&s->irq[c], window));
+}
+
+static void push_or_pop(struct km_kstacks *s, struct km_cpu *cpu, struct km_prng *p, struct km_kstack *stack)
+{
+    uint32_t bytes = 4 * (1 + km_prng_below(p, 300));
+
+    if (km_prng_below(p, 5) < 2 && stack->depth) {
+        km_kstack_pop(stack, bytes < stack->depth ? bytes : stack->depth);
+        return;
+    }
+    bool fits = stack->depth + bytes <= stack->bytes - 4;
+
+    if (fits || km_prng_below(p, 20) == 0)
+        assert_int_equal(km_kstack_push(s, cpu, stack, bytes), fits);
+}
+
+/* Random lives of stacks: distinct, as deep as noted, overflows found; at the end every page is back. */
+static void random_stacks(void **state)
+{
+    (void)state;
+    struct vmem *m = vmem_open();
+    struct km_kstacks s;
+    struct km_kstack stack[STACKS] = {0};
+    struct km_prng p = {.state = 23};
+    uint64_t before = vmem_free_pages(m);
+
+    assert_true(km_kstacks_init(&s, &m->g.os, &m->g.cpu[0], 0));
+    for (unsigned step = 0; step < test_rounds(10000); step++) {
+        struct km_cpu *cpu = &m->g.cpu[km_prng_below(&p, GUEST_CPUS)];
+        struct km_kstack *at = &stack[km_prng_below(&p, STACKS)];
+        uint32_t dice = km_prng_below(&p, 16);
+
+        if (!at->base) {
+            *at = (struct km_kstack){0};
+            assert_true(km_kstack_create(&s, cpu, at));
+            assert_int_equal(at->base % 8192, 0);
+        } else if (dice == 0 || at->overflowed) {
+            km_kstack_free(&s, cpu, at);
+            at->base = 0;
+        } else if (dice == 1) {
+            struct km_kstack *irq = km_kstack_irq_enter(&s, cpu);
+            uint32_t bytes = 4 * (1 + km_prng_below(&p, 200));
+
+            assert_true(km_kstack_push(&s, cpu, irq, bytes));
+            km_kstack_pop(irq, bytes);
+            km_kstack_irq_exit(&s, cpu);
+        } else {
+            push_or_pop(&s, cpu, &p, at);
+        }
+        check_stacks(stack, &s, m->w.base);
+    }
+    for (unsigned i = 0; i < STACKS; i++)
+        if (stack[i].base)
+            km_kstack_free(&s, &m->g.cpu[0], &stack[i]);
+    km_kstacks_release(&s, &m->g.cpu[0]);
+    assert_int_equal(vmem_free_pages(m), before);
+    assert_int_equal(s.stats.live, 0);
+    assert_true(s.stats.overflows > 5 && s.stats.created > 100);
+    guest_check(&m->g);
+    vmem_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(depth_is_noted_and_found),
         cmocka_unit_test(overflow_hits_the_magic_word),
         cmocka_unit_test(interrupts_have_their_own_stack),
+        cmocka_unit_test(random_stacks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #include "models/base/prng.h"
 #include "models/os/memblock.h"
+#include "tests/unit/os/rounds.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -523,7 +524,7 @@ static void test_random_operations(void **state)
 
     (void)state;
     for (uint64_t seed = 0; seed < 24; seed++) {
-        run(&m, seed, 4200);
+        run(&m, seed, test_rounds(4200));
         allocs += m.done_allocs;
         failed += m.failed_allocs;
         doublings += m.doublings;

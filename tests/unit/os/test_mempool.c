@@ -4,6 +4,7 @@
 #include "tests/unit/os/slab_fixture.h"
 
 #include "models/os/mempool.h"
+#include "tests/unit/os/rounds.h"
 
 static km_vaddr take(struct km_mempool *mp, struct fixture *f, uint32_t gfp,
                      enum km_mempool_result want)
@@ -106,7 +107,7 @@ static void random_use(void **state)
     int64_t start = f->src.live_pages;
 
     assert_true(km_mempool_create(&mp, &f->layer, &f->cpu[0], KM_MEMPOOL_PAGES, 8, 0, NULL));
-    for (unsigned step = 0; step < 20000; step++) {
+    for (unsigned step = 0; step < test_rounds(60000); step++) {
         enum km_mempool_result why;
 
         f->src.fail_all = km_prng_below(&p, 2);

@@ -8,6 +8,7 @@
  * same seed gives the same frames; memory bounded by Robson's formula is enough.
  */
 #include "tests/unit/os/small_guest.h"
+#include "tests/unit/os/rounds.h"
 
 #include <stdlib.h>
 
@@ -258,7 +259,7 @@ static void test_random_requests(void **state)
     unsigned failed = 0, frames = 0, steals = 0;
 
     (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= test_rounds(12); seed++) {
         run(&p, seed, seed & 1, true);
         failed += p.failed;
         frames += p.frames;
@@ -426,7 +427,7 @@ static void test_robson_random(void **state)
         uint32_t limit = robson_live(4096, max_order);
 
         arena_open(&a);
-        for (unsigned i = 0; i < 20000; i++) {
+        for (unsigned i = 0; i < test_rounds(20000); i++) {
             unsigned order = km_prng_below(&prng, max_order + 1);
 
             if (a.pages + (1u << order) <= limit) {

@@ -7,6 +7,7 @@
 #include "tests/unit/os/vmem_fixture.h"
 
 #include "models/os/percpu.h"
+#include "tests/unit/os/rounds.h"
 
 #define K 1024u
 #define UNIT (33 * 4 * K)
@@ -189,7 +190,7 @@ static void random_objects(void **state)
     } live[LIVE] = {0};
 
     pc_open(&t);
-    for (unsigned step = 0; step < 6000; step++) {
+    for (unsigned step = 0; step < test_rounds(2000); step++) {
         struct km_cpu *cpu = &t.m->g.cpu[km_prng_below(&p, 2)];
         unsigned i = km_prng_below(&p, LIVE);
 
@@ -221,8 +222,7 @@ static void random_objects(void **state)
         }
         if (km_prng_below(&p, 50) == 0)
             km_percpu_work(&t.p, cpu);
-        if (step % 50 == 0)
-            pc_check(&t);
+        pc_check(&t);
     }
     for (unsigned i = 0; i < LIVE; i++)
         if (live[i].ptr)

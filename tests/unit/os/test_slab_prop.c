@@ -12,6 +12,7 @@
 
 #include "models/base/bits.h"
 #include "models/base/prng.h"
+#include "tests/unit/os/rounds.h"
 
 #define CACHES 6u
 #define LIVE 900u
@@ -306,7 +307,7 @@ static void every_allocator(void **state)
     for (unsigned i = 0; km_slab_table[i]; i++) {
         const struct km_slab_params p = {.ops = km_slab_table[i]};
 
-        run_one(km_slab_table[i]->name, 1, 2500, 1, &p);
+        run_one(km_slab_table[i]->name, 1, test_rounds(2500), 1, &p);
         run_one(km_slab_table[i]->name, 2, 12000, 32, &p);
         run_one(km_slab_table[i]->name, 3, 12000, 32, &p);
     }

@@ -6,6 +6,7 @@
 
 #include "models/base/prng.h"
 #include "models/os/slub.h"
+#include "tests/unit/os/rounds.h"
 
 static uint32_t peek(struct fixture *f, km_vaddr va)
 {
@@ -524,7 +525,7 @@ static void property(void **state)
             c[i] = cache(f, "p", sizes[i],
                          (i == 3 ? KM_CACHE_TYPESAFE_BY_RCU : 0) | (i == 2 ? KM_CACHE_ACCOUNT : 0));
         pages = f->src.live_pages;
-        for (unsigned step = 0; step < 12000; step++) {
+        for (unsigned step = 0; step < test_rounds(12000); step++) {
             struct km_cpu *cpu = &f->cpu[km_prng_below(&r, 2)];
             bool growing = step / 2000 % 2 == 0;
 

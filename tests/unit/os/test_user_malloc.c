@@ -3,6 +3,7 @@
  * every address, usable size and break), documented constants, misuse, arenas and random calls.
  */
 #include "user_guest.h"
+#include "tests/unit/os/rounds.h"
 
 #include <stdio.h>
 
@@ -408,7 +409,7 @@ static void no_more_break(void **state)
 
 /* ---- random calls ----------------------------------------------------------------------------- */
 
-enum { LIVE = 256, ROUNDS = 12000 };
+enum { LIVE = 256, ROUNDS = 2500 };
 
 struct live {
     km_vaddr at;
@@ -446,7 +447,7 @@ static void random_calls(void **state)
     struct km_prng prng = {42};
 
     (void)state;
-    for (unsigned n = 0; n < ROUNDS; n++) {
+    for (unsigned n = 0; n < test_rounds(ROUNDS); n++) {
         unsigned i = km_prng_below(&prng, LIVE), thread = km_prng_below(&prng, 3), what = km_prng_below(&prng, 8);
         uint32_t bytes = km_prng_below(&prng, 1u << km_prng_below(&prng, n % 50 ? 14 : 19));
         struct live *b = &live[i];
@@ -474,7 +475,11 @@ static void random_calls(void **state)
             put_tag(b, n + 1);
             expect_apart(live, i);
         }
-        if (n % 24 == 0)
+        const char *why = km_user_heap_check(&guest.heap, guest.window.base);
+
+        if (why)
+            fail_msg("call %u: %s", n, why);
+        if (n % 24 == 0) /* the address space below it, too */
             user_check(&guest);
     }
     for (unsigned i = 0; i < LIVE; i++)

@@ -2,6 +2,7 @@
  * test_user_mm.c - address spaces: layout, brk, mmap, faults, limits, overcommit, batched release.
  */
 #include "user_guest.h"
+#include "tests/unit/os/rounds.h"
 
 static struct user_guest guest;
 static bool pae = true;
@@ -397,7 +398,7 @@ static void random_calls(void **state)
     struct km_prng prng = {7};
 
     (void)state;
-    for (unsigned n = 0; n < 6000 && !guest.mm.killed; n++) {
+    for (unsigned n = 0; n < test_rounds(6000) && !guest.mm.killed; n++) {
         km_vaddr at = 0x50000000 + km_prng_below(&prng, 64) * P;
         uint64_t len = (1 + km_prng_below(&prng, 12)) * P;
         struct km_user_area a;

@@ -5,6 +5,7 @@
 #include "tests/unit/os/vmem_fixture.h"
 
 #include "models/os/vmap_block.h"
+#include "tests/unit/os/rounds.h"
 
 #define K 1024u
 
@@ -399,7 +400,7 @@ static void random_requests(void **state)
     unsigned failed = 0;
 
     m->v.vmap.lazy_max_pages = 200;
-    for (unsigned i = 0; i < PLAY_STEPS; i++) {
+    for (unsigned i = 0; i < test_rounds(PLAY_STEPS); i++) {
         struct live *l = &live[km_prng_below(&p, PLAY_LIVE)];
 
         if (l->va)
@@ -408,12 +409,10 @@ static void random_requests(void **state)
             play_alloc(m, &p, l, i + 1), failed += !l->va;
         if (km_prng_below(&p, 16) == 0)
             km_vmalloc_work(&m->v, &m->g.cpu[km_prng_below(&p, GUEST_CPUS)]);
-        if (i % 8 == 0) {
-            const char *why = km_vmalloc_check(&m->v, m->w.base);
+        const char *why = km_vmalloc_check(&m->v, m->w.base);
 
-            if (why)
-                fail_msg("step %u: %s", i, why);
-        }
+        if (why)
+            fail_msg("step %u: %s", i, why);
     }
     for (unsigned i = 0; i < PLAY_LIVE; i++)
         if (live[i].va)

@@ -3,7 +3,7 @@
  * structs by simple parsers of this file and must come back byte for byte.
  */
 #include "report_support.h"
-#include "sim/report/proc_text.h"
+#include "sim/report/proc_fields.h"
 
 #include <inttypes.h>
 
@@ -315,9 +315,68 @@ static void iomem(void **state)
     }
 }
 
+/* Names and order of every line, and units, against files of running kernels. */
+static void every_line_in_order(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < KM_ARRAY_LEN(machines); m++) {
+        struct km_proc_counter vmstat[KM_PROC_VMSTAT_LINES];
+        struct km_proc_meminfo_row meminfo[KM_PROC_MEMINFO_LINES];
+        char *text = proc_file(machines[m], "vmstat"), *rest = text, *line;
+        unsigned n = 0;
+
+        km_proc_vmstat_lines(vmstat);
+        for (; (line = strsep(&rest, "\n")) && *line; n++) {
+            assert_true(n < KM_PROC_VMSTAT_LINES);
+            line[strcspn(line, " ")] = '\0';
+            assert_string_equal(vmstat[n].name, line);
+        }
+        assert_int_equal(n, KM_PROC_VMSTAT_LINES);
+        free(text);
+        rest = text = proc_file(machines[m], "meminfo");
+        km_proc_meminfo_lines(meminfo, true);
+        for (n = 0; (line = strsep(&rest, "\n")) && *line; n++) {
+            assert_true(n < KM_PROC_MEMINFO_LINES);
+            assert_int_equal(meminfo[n].no_unit, strstr(line, " kB") == NULL);
+            line[strcspn(line, ":")] = '\0';
+            assert_string_equal(meminfo[n].name, line);
+        }
+        assert_int_equal(n, KM_PROC_MEMINFO_LINES);
+        free(text);
+    }
+    struct km_proc_meminfo_row two_level[KM_PROC_MEMINFO_LINES];
+
+    km_proc_meminfo_lines(two_level, false);
+    assert_string_equal(two_level[KM_PROC_MEMINFO_LINES - 1].name, "DirectMap4M");
+    assert_false(km_proc_set_meminfo(two_level, KM_PROC_MEMINFO_LINES, "DirectMap2M", 1));
+}
+
+/* zoneinfo repeats vmstat's first lines per zone and the following ones per node. */
+static void lines_of_zone_and_node(void **state)
+{
+    struct km_proc_counter all[KM_PROC_VMSTAT_LINES];
+    char *text = proc_file("pae-1g-boot", "zoneinfo"), *at;
+
+    (void)state;
+    km_proc_vmstat_lines(all);
+    at = strstr(text, "per-node stats");
+    for (unsigned i = 0; i < KM_PROC_NODE_LINES; i++) {
+        at = strchr(at, '\n') + 7;
+        assert_memory_equal(at, all[KM_PROC_ZONE_LINES + i].name, strlen(all[KM_PROC_ZONE_LINES + i].name));
+    }
+    at = strstr(at, "protection:");
+    for (unsigned i = 0; i < KM_PROC_ZONE_LINES; i++) {
+        at = strchr(at, '\n') + 7;
+        assert_memory_equal(at, all[i].name, strlen(all[i].name));
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_line_in_order),
+        cmocka_unit_test(lines_of_zone_and_node),
         cmocka_unit_test(buddyinfo),
         cmocka_unit_test(pagetypeinfo),
         cmocka_unit_test(long_lists_are_capped),
