@@ -112,10 +112,13 @@ static void note_reuse(struct km_lookahead *la, const struct km_guest *oracle, c
 static void note_empty(struct km_lookahead *la, const struct km_guest *oracle, const struct km_event *ev)
 {
     enum km_zone_id z = km_pfn_zone(&oracle->os, ev->page.pfn);
+    int mt = ev->page.migratetype;
 
-    if (ev->page.migratetype >= 0 && ev->page.migratetype < KM_MT_PCP_TYPES && z != KM_NR_ZONES &&
-        ev->cpu < KM_MAX_CPUS)
-        la->emptied[ev->cpu][z][ev->page.order][ev->page.migratetype] = true;
+    if (mt < 0 || mt >= KM_MT_PCP_TYPES || z == KM_NR_ZONES || ev->cpu >= KM_MAX_CPUS)
+        return;
+    if (ev->page.order == 0 && !la->emptied[ev->cpu][z][0][mt])
+        la->bulk_emptied[ev->cpu][z][mt] = la->busy.cpu[ev->cpu];
+    la->emptied[ev->cpu][z][ev->page.order][mt] = true;
 }
 
 static void note_carve(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev)

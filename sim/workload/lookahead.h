@@ -40,6 +40,8 @@ struct km_lookahead {
     /* [cpu][zone][order][type]: the list was refilled, or drained of a younger page: by then nothing of the
      * start was left on it */
     bool emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_NR_ORDERS][KM_MT_PCP_TYPES];
+    /* [cpu][zone][type]: of the single pages of this list a bulk allocation took the last one of the start */
+    bool bulk_emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES];
     struct km_pcp_busy busy;
     size_t next_isolated;
     uint32_t carves;

@@ -386,7 +386,8 @@ static uint32_t place_unseen(struct km_running *s, struct km_guest *g, enum km_z
     return placed;
 }
 
-/* ZONEINFO says how many pages the lists hold; those never seen again lie on lists that never run empty. */
+/* ZONEINFO says how many pages the lists hold; those never seen again lie on lists that never run empty, or were
+ * taken by a bulk allocation. */
 static void place_missing(struct km_running *s, struct km_guest *g, enum km_zone_id z, unsigned cpu, uint32_t missing)
 {
     static const enum km_migratetype order_of_types[] = {KM_MT_MOVABLE, KM_MT_UNMOVABLE, KM_MT_RECLAIMABLE};
@@ -395,6 +396,9 @@ static void place_missing(struct km_running *s, struct km_guest *g, enum km_zone
         for (unsigned i = 0; i < KM_ARRAY_LEN(order_of_types) && missing; i++)
             if (!s->la.emptied[cpu][z][order][order_of_types[i]])
                 missing -= place_unseen(s, g, z, cpu, order, order_of_types[i], missing);
+    for (unsigned i = 0; i < KM_ARRAY_LEN(order_of_types) && missing; i++)
+        if (s->la.bulk_emptied[cpu][z][order_of_types[i]])
+            missing -= place_unseen(s, g, z, cpu, 0, order_of_types[i], missing);
 }
 
 static uint32_t pages_of(const struct km_pcp_entries *list, const struct km_os *os, enum km_zone_id z, unsigned cpu)
