@@ -33,12 +33,15 @@ struct entry {
     uint16_t list;       /* NOWHERE: on none */
     uint8_t origin;
     uint32_t skipped_by; /* 1 + index into skips: an allocation that went past it; 0: none */
+    uint32_t above;      /* the same for a page below it that had left silently */
     uint64_t pushed;     /* event at which it was freed, or its refill began */
+    int64_t place;       /* ascending from the head of the list */
     bool first;          /* of its refill: taken at once, or there would have been no refill */
 };
 
-struct skip { /* an allocation recorded although freed pages lay above its page */
+struct skip { /* a page left its list, visibly or silently, although freed pages lay above it */
     uint64_t index, early;
+    size_t take;  /* a silent one: 1 + its place among the adjustments; 0: a recorded allocation */
     uint32_t gfp;
     uint32_t pages; /* freed blocks it went past */
     uint8_t cpu, order;
@@ -60,10 +63,18 @@ struct bulk { /* what the last bulk allocation of a CPU took, as far as the shad
     km_pfn pfn[BULK_MAX];
 };
 
+struct body { /* pages a vfree gives back one after the other, in the order in which they were taken */
+    uint64_t run;  /* first free of the vfree */
+    int64_t place; /* of the last one */
+    size_t take;   /* 1 + its place among the adjustments */
+    uint16_t list;
+};
+
 struct shadow {
     struct km_replay *t; /* mode buddy on a copy of the start */
     struct km_adjustments *out;
     struct entry *e; /* frames, then list heads */
+    int64_t pushes, appends;
     km_pfn frames;
     struct skip *skips;
     size_t nr_skips, room_skips;
@@ -77,6 +88,7 @@ struct shadow {
     uint64_t *last_seen; /* [list]: last event that visibly changed it besides refills */
     uint32_t bulk_gfp[KM_MAX_CPUS];
     struct bulk bulk[KM_MAX_CPUS];
+    struct body body[KM_MAX_CPUS];
     /* pages a bulk allocation got although the shadow's list was empty: they were there at the start */
     uint32_t shortage[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES];
     bool refilled[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES]; /* order 0: exactly known by the last bulk's end */
@@ -114,7 +126,12 @@ static void link_frame(struct shadow *s, km_pfn pfn, uint16_t list, bool at_head
         unlink_frame(s, pfn);
     prev = at_head ? head : s->e[head].prev;
     next = s->e[prev].next;
-    s->e[pfn] = (struct entry){.next = next, .prev = prev, .list = list, .origin = (uint8_t)origin, .pushed = index};
+    s->e[pfn] = (struct entry){.next = next,
+                               .prev = prev,
+                               .list = list,
+                               .origin = (uint8_t)origin,
+                               .pushed = index,
+                               .place = at_head ? -++s->pushes : ++s->appends};
     s->e[prev].next = pfn;
     s->e[next].prev = pfn;
 }
@@ -137,28 +154,45 @@ static void emit(struct shadow *s, const struct km_adjust *a)
     out->entry[out->nr++] = *a;
 }
 
+static uint64_t min_index(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When a page had left its list because one below it had, as far as is known by now; UINT64_MAX: not said. */
+static uint64_t above_index(const struct shadow *s, uint32_t above, uint64_t pushed)
+{
+    const struct skip *k = above ? &s->skips[above - 1] : NULL;
+
+    if (!k || (k->early && k->early <= pushed))
+        return UINT64_MAX;
+    return k->early ? k->early : k->index;
+}
+
+/* When a page that left its list silently did so at the latest, seen from event `index`. */
+static uint64_t take_index(const struct shadow *s, km_pfn pfn, uint64_t index)
+{
+    const struct entry *e = &s->e[pfn];
+
+    if (e->first)
+        return e->pushed;
+    if (e->skipped_by)
+        return s->skips[e->skipped_by - 1].index;
+    if (e->origin == REFILLED) /* soon after its refill: a bulk allocation caused it */
+        return min_index(index, s->last_seen[e->list] + 1 < e->pushed ? e->pushed : s->last_seen[e->list] + 1);
+    return index <= e->pushed ? e->pushed + 1 : index;
+}
+
 /* Undoes list_id for the coordinates of an adjustment. */
 static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
 {
     uint16_t list = s->e[pfn].list;
-    uint32_t by = s->e[pfn].skipped_by;
 
-    if (s->e[pfn].first) {
-        index = s->e[pfn].pushed;
-    } else if (by) {
-        index = s->skips[by - 1].index;
-    } else if (s->e[pfn].origin == REFILLED) { /* soon after its refill: a bulk allocation caused it */
-        uint64_t earliest = s->last_seen[list] + 1;
-
-        if (earliest < s->e[pfn].pushed)
-            earliest = s->e[pfn].pushed;
-        if (earliest < index)
-            index = earliest;
-    } else if (index <= s->e[pfn].pushed) {
-        index = s->e[pfn].pushed + 1;
-    }
     emit(s, &(struct km_adjust){.kind = KM_ADJUST_TAKE,
-                                .index = index,
+                                .index = take_index(s, pfn, index),
+                                .above = s->e[pfn].above,
+                                .pushed = s->e[pfn].pushed,
+                                .place = s->e[pfn].place,
                                 .traced = pfn,
                                 .migratetype = list % KM_MT_PCP_TYPES,
                                 .order = (uint8_t)(list / KM_MT_PCP_TYPES % KM_NR_ORDERS),
@@ -168,17 +202,17 @@ static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
     unlink_frame(s, pfn);
 }
 
-/* The page is seen leaving its list: an allocation that went past it came before the page was freed. */
+static void came_before(struct shadow *s, uint32_t skip, uint64_t pushed)
+{
+    if (skip && (!s->skips[skip - 1].early || pushed < s->skips[skip - 1].early))
+        s->skips[skip - 1].early = pushed;
+}
+
+/* The page is seen leaving its list: what went past it came before the page was freed. */
 static void seen_leaving(struct shadow *s, km_pfn pfn)
 {
-    uint32_t by = s->e[pfn].skipped_by;
-
-    if (by) {
-        struct skip *k = &s->skips[by - 1];
-
-        if (!k->early || s->e[pfn].pushed < k->early)
-            k->early = s->e[pfn].pushed;
-    }
+    came_before(s, s->e[pfn].skipped_by, s->e[pfn].pushed);
+    came_before(s, s->e[pfn].above, s->e[pfn].pushed);
     unlink_frame(s, pfn);
 }
 
@@ -188,7 +222,7 @@ static void take_all(struct shadow *s, uint16_t list, uint64_t index)
         emit_take(s, s->e[head_of(s, list)].next, index);
 }
 
-static uint32_t new_skip(struct shadow *s, const struct km_event *ev, uint64_t index)
+static uint32_t new_skip(struct shadow *s, struct skip skip)
 {
     if (s->nr_skips == s->room_skips) {
         size_t room = s->room_skips ? 2 * s->room_skips : 256;
@@ -201,9 +235,33 @@ static uint32_t new_skip(struct shadow *s, const struct km_event *ev, uint64_t i
         s->skips = grown;
         s->room_skips = room;
     }
-    s->skips[s->nr_skips++] =
-        (struct skip){.index = index, .gfp = ev->page.gfp, .cpu = ev->cpu, .order = ev->page.order};
+    s->skips[s->nr_skips++] = skip;
     return (uint32_t)s->nr_skips;
+}
+
+/* A page left its list silently: what had been freed on top of it by then left before it, or came later. */
+static void take_below(struct shadow *s, unsigned cpu, km_pfn pfn)
+{
+    struct body *b = &s->body[cpu];
+    uint64_t index = s->free_run[cpu];
+    uint64_t when = min_index(take_index(s, pfn, index), above_index(s, s->e[pfn].above, s->e[pfn].pushed));
+    uint32_t head = head_of(s, s->e[pfn].list), skip = 0;
+    size_t with = b->run == index && b->list == s->e[pfn].list && b->place < s->e[pfn].place ? b->take : 0;
+
+    if (with && s->out->entry[with - 1].index >= s->e[pfn].pushed)
+        when = min_index(when, s->out->entry[with - 1].index);
+    *b = (struct body){.run = index, .list = s->e[pfn].list, .place = s->e[pfn].place, .take = s->out->nr + 1};
+
+    for (uint32_t p = s->e[pfn].prev; p != head; p = s->e[p].prev) {
+        if (s->e[p].origin != FREED || s->e[p].pushed >= when || s->e[p].above)
+            continue;
+        if (!skip)
+            skip = new_skip(s, (struct skip){.index = when, .take = s->out->nr + 1});
+        s->e[p].above = skip;
+    }
+    emit_take(s, pfn, index);
+    if (s->out->nr == b->take)
+        s->out->entry[b->take - 1].with = with;
 }
 
 static void on_bulk_ret(struct shadow *s, const struct km_event *ev)
@@ -298,7 +356,10 @@ static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index
                 missed_free(s, p);
             } else if (!s->e[p].skipped_by) {
                 if (!skip)
-                    skip = new_skip(s, ev, index);
+                    skip = new_skip(s, (struct skip){.index = index,
+                                                     .gfp = ev->page.gfp,
+                                                     .cpu = ev->cpu,
+                                                     .order = ev->page.order});
                 s->e[p].skipped_by = skip;
                 if (skip)
                     s->skips[skip - 1].pages++;
@@ -344,7 +405,7 @@ static void on_free(struct shadow *s, const struct km_event *ev, uint64_t index)
     if (!s->free_run[ev->cpu])
         s->free_run[ev->cpu] = index;
     if (s->e[pfn].list != NOWHERE) /* nothing was allocated while the pages of a vfree went back one by one */
-        emit_take(s, pfn, s->free_run[ev->cpu]);
+        take_below(s, ev->cpu, pfn);
     if (!km_free_reaches_pcp(&s->t->guest.os, &s->t->busy, ev))
         return;
     if (ev->page.order == 0)
@@ -497,12 +558,17 @@ static void copy_lists(struct shadow *s)
             }
 }
 
+/* Pages that leave a list at the same time leave it from the head on. */
 static int by_index(const void *a, const void *b)
 {
     const struct km_adjust *x = a, *y = b;
 
     if (x->index != y->index)
         return x->index < y->index ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->kind == KM_ADJUST_TAKE && x->place != y->place)
+        return x->place < y->place ? -1 : 1;
     return x->of < y->of ? -1 : x->of > y->of; /* insertion order, see finish() */
 }
 
@@ -511,7 +577,11 @@ static void finish(struct shadow *s)
     struct km_adjustments *out = s->out;
 
     for (size_t i = 0; i < s->nr_skips; i++)
-        if (s->skips[i].early) {
+        if (s->skips[i].early && s->skips[i].take) {
+            uint64_t *index = &out->entry[s->skips[i].take - 1].index;
+
+            *index = min_index(*index, s->skips[i].early);
+        } else if (s->skips[i].early) {
             out->early_allocations++;
             emit(s, &(struct km_adjust){.kind = KM_ADJUST_EARLY,
                                         .index = s->skips[i].early,
@@ -520,8 +590,14 @@ static void finish(struct shadow *s)
                                         .cpu = s->skips[i].cpu,
                                         .order = s->skips[i].order});
         }
-    for (size_t i = 0; i < out->nr; i++)
-        out->entry[i].of = i; /* insertion order */
+    for (size_t i = 0; i < out->nr; i++) {
+        struct km_adjust *a = &out->entry[i];
+
+        a->index = min_index(a->index, above_index(s, a->above, a->pushed));
+        if (a->with && out->entry[a->with - 1].index > a->pushed)
+            a->index = min_index(a->index, out->entry[a->with - 1].index);
+        a->of = i; /* insertion order */
+    }
     if (out->nr)
         qsort(out->entry, out->nr, sizeof(*out->entry), by_index);
     for (size_t i = 0; i < out->nr; i++)
@@ -542,6 +618,8 @@ static void settle_rest(struct shadow *s)
             emit_take(s, p, s->e[p].pushed);
             continue;
         }
+        if (!by)
+            came_before(s, s->e[p].list == NOWHERE ? 0 : s->e[p].above, s->e[p].pushed);
         if (!by || s->skips[by - 1].early)
             continue;
         if (s->skips[by - 1].order > 0 || s->skips[by - 1].pages == 1)

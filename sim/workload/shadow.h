@@ -26,6 +26,11 @@ enum km_adjust_kind {
 struct km_adjust {
     uint64_t index; /* before this event of the trace, or the next one of its CPU */
     uint64_t of, recorded;
+    /* KM_ADJUST_TAKE, while they are put in order: */
+    int64_t place;   /* of the page on its list, ascending from the head */
+    uint64_t pushed; /* when it got there */
+    uint32_t above;  /* 1 + which departure from below it dates its own */
+    size_t with;     /* 1 + which page left together with it, just before it */
     km_pfn traced;
     uint32_t gfp;
     uint8_t kind, cpu, zone, order, migratetype;
