@@ -253,7 +253,7 @@ static void apply_adjustments(struct km_replay *r, struct km_cpu *cpu, const str
 
         if (e->cpu != ev->cpu)
             continue;
-        if (e->kind == KM_ADJUST_REFILL)
+        if (e->after_frees)
             commit_due(r, cpu, ev);
         if (e->kind == KM_ADJUST_EARLY || e->kind == KM_ADJUST_REFILL) {
             take_early(r, cpu, e);

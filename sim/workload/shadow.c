@@ -192,6 +192,7 @@ static void emit_take(struct shadow *s, km_pfn pfn, uint64_t index)
                                 .index = take_index(s, pfn, index),
                                 .above = s->e[pfn].above,
                                 .pushed = s->e[pfn].pushed,
+                                .refilled = s->e[pfn].origin == REFILLED,
                                 .place = s->e[pfn].place,
                                 .traced = pfn,
                                 .migratetype = list % KM_MT_PCP_TYPES,
@@ -565,6 +566,8 @@ static int by_index(const void *a, const void *b)
 
     if (x->index != y->index)
         return x->index < y->index ? -1 : 1;
+    if (x->after_frees != y->after_frees)
+        return x->after_frees ? 1 : -1;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
     if (x->kind == KM_ADJUST_TAKE && x->place != y->place)
@@ -596,6 +599,7 @@ static void finish(struct shadow *s)
         a->index = min_index(a->index, above_index(s, a->above, a->pushed));
         if (a->with && out->entry[a->with - 1].index > a->pushed)
             a->index = min_index(a->index, out->entry[a->with - 1].index);
+        a->after_frees = a->kind == KM_ADJUST_REFILL || (a->kind == KM_ADJUST_TAKE && a->index == a->pushed && !a->refilled);
         a->of = i; /* insertion order */
     }
     if (out->nr)

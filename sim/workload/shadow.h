@@ -20,7 +20,7 @@ struct km_replay;
 enum km_adjust_kind {
     KM_ADJUST_TAKE,  /* a page leaves the list of (zone, type) without an event; traced: its frame */
     KM_ADJUST_EARLY, /* the allocation recorded at event `of` happens here */
-    KM_ADJUST_REFILL, /* the same, after the frees that happen here: it took the zone's lock at this event */
+    KM_ADJUST_REFILL, /* the same: it took the zone's lock at this event */
 };
 
 struct km_adjust {
@@ -34,6 +34,8 @@ struct km_adjust {
     km_pfn traced;
     uint32_t gfp;
     uint8_t kind, cpu, zone, order, migratetype;
+    bool after_frees; /* announced frees that happen at the event come first */
+    bool refilled;    /* KM_ADJUST_TAKE: the page was never freed to its list */
 };
 
 struct km_adjustments {
