@@ -7,7 +7,8 @@
  * 2. An allocation from below the head: refilled pages above it were taken silently. Freed pages above it
  *    were either taken silently too, or pushed after this allocation by an interrupt that ran before its
  *    event was recorded; the first is true if they are never seen leaving, the second if they are.
- *    A block of order > 0 that is passed over twice was never on the list: its free missed it.
+ *    A block of order > 0 that is passed over twice was never on the list: its free missed it. A single page
+ *    that is passed over twice was taken silently.
  * 3. A page freed while the shadow has it on a list was taken silently before.
  * 4. Between pages_bulk and pages_bulk_ret the probe says how many leave: nothing is inferred.
  * Pageblock types (which list a freed page goes to) come from running mode `buddy` alongside.
@@ -217,10 +218,18 @@ static void seen_leaving(struct shadow *s, km_pfn pfn)
     unlink_frame(s, pfn);
 }
 
+/* All of a list left silently by `index`; what lies on top of a page left no later than it, if it was there. */
 static void take_all(struct shadow *s, uint16_t list, uint64_t index)
 {
-    while (!is_empty(s, list))
-        emit_take(s, s->e[head_of(s, list)].next, index);
+    uint64_t latest = index;
+
+    while (!is_empty(s, list)) {
+        km_pfn pfn = s->e[head_of(s, list)].prev;
+        uint64_t when = latest > s->e[pfn].pushed ? latest : index;
+
+        latest = min_index(latest, take_index(s, pfn, when));
+        emit_take(s, pfn, when);
+    }
 }
 
 static uint32_t new_skip(struct shadow *s, struct skip skip)
@@ -355,6 +364,8 @@ static void on_alloc(struct shadow *s, const struct km_event *ev, uint64_t index
                 emit_take(s, p, index);
             } else if (s->e[p].skipped_by && ev->page.order > 0) {
                 missed_free(s, p);
+            } else if (s->e[p].skipped_by) {
+                emit_take(s, p, index);
             } else if (!s->e[p].skipped_by) {
                 if (!skip)
                     skip = new_skip(s, (struct skip){.index = index,
