@@ -242,13 +242,26 @@ static bool may_be_free(const struct guess *g, km_pfn pfn, unsigned order)
            !memchr(g->s->free + pfn, 1, 1u << order);
 }
 
-/* The smallest block of this list that fits the request and the address. */
+/* All of it was free at the start, and nothing of it was carved by now. */
+static bool all_still_free(const struct guess *g, km_pfn pfn, unsigned order)
+{
+    uint32_t pages = 1u << order;
+
+    return may_be_free(g, pfn, order) && g->free_sum[pfn + pages] - g->free_sum[pfn] == pages &&
+           !memchr(g->carved + pfn, 1, pages);
+}
+
+/* The smallest block of this list that fits the request, the address and the free buddies, which would have merged. */
 static unsigned carved_order(const struct guess *g, enum km_zone_id z, km_pfn pfn, unsigned order, enum km_migratetype mt)
 {
-    for (unsigned k = order; k < KM_NR_ORDERS && !(pfn & ((1u << k) - 1)); k++)
+    unsigned least = order;
+
+    while (least < KM_NR_ORDERS - 1 && !(pfn & (1u << least)) && all_still_free(g, pfn, least + 1))
+        least++;
+    for (unsigned k = least; k < KM_NR_ORDERS && !(pfn & ((1u << k) - 1)); k++)
         if (g->unknown[z][mt][k] && may_be_free(g, pfn, k))
             return k;
-    return order;
+    return least;
 }
 
 static void locate_carved(struct guess *g, struct km_guest *o, const struct km_event *ev)
@@ -284,8 +297,7 @@ static void locate_buddies(struct guess *g, struct km_guest *o, const struct km_
         if (known && (head != buddy || have != order))
             return;
         if (!known) {
-            if (g->free_sum[buddy + pages] - g->free_sum[buddy] != pages || memchr(g->carved + buddy, 1, pages) ||
-                !may_be_free(g, buddy, order))
+            if (!all_still_free(g, buddy, order))
                 return;
             enum km_migratetype mt = KM_MT_UNMOVABLE;
 
