@@ -8,24 +8,41 @@
 
 #include <string.h>
 
+#define NONE KM_CTRL_NONE
+#define DONE_MAX (2 * KM_CTRL_MAX_QUEUE)
+
 const char *km_dram_ctrl_check(const struct km_dram_ctrl_cfg *cfg)
 {
     if (!cfg->queue_read || cfg->queue_read > KM_CTRL_MAX_QUEUE)
         return "queue_read must be between 1 and 128";
     if (!cfg->queue_write || cfg->queue_write > KM_CTRL_MAX_QUEUE)
         return "queue_write must be between 1 and 128";
+    if (cfg->write_high > 100 || cfg->write_low > cfg->write_high)
+        return "write_low must not be above write_high, and both at most 100 percent";
+    if (!cfg->write_idle && cfg->write_high == 100)
+        return "writes would never be drained: lower write_high or allow write_idle";
     return km_dram_check(&cfg->geom);
+}
+
+static void init_queue(struct km_dram_queue *q, uint32_t max)
+{
+    q->max = max;
+    q->free = 0;
+    for (uint32_t i = 0; i < KM_CTRL_MAX_QUEUE; i++)
+        q->next[i] = i + 1 < max ? (uint8_t)(i + 1) : NONE;
+    memset(q->bank, NONE, sizeof(q->bank));
 }
 
 void km_dram_ctrl_init(struct km_dram_ctrl *c, const struct km_dram_ctrl_cfg *cfg)
 {
+    bool refresh = cfg->refresh && cfg->geom.nrefi;
+
     memset(c, 0, sizeof(*c));
     c->cfg = *cfg;
     km_dram_init(&c->dev, &cfg->geom);
-    c->read.max = cfg->queue_read;
-    c->write.max = cfg->queue_write;
-    bool refresh = cfg->refresh && cfg->geom.nrefi;
-
+    c->line_shift = km_log2(cfg->geom.burst * cfg->geom.bus_bytes);
+    init_queue(&c->read, cfg->queue_read);
+    init_queue(&c->write, cfg->queue_write);
     for (uint32_t r = 0; r < KM_DRAM_MAX_RANKS; r++)
         c->refresh_due[r] = refresh && r < cfg->geom.ranks ? cfg->geom.nrefi : KM_NEVER;
     if (cfg->audit) {
@@ -34,16 +51,18 @@ void km_dram_ctrl_init(struct km_dram_ctrl *c, const struct km_dram_ctrl_cfg *cf
     }
 }
 
+/* ---- completions ---- */
+
 static void push_done(struct km_dram_ctrl *c, uint64_t clock, uint64_t arrival)
 {
-    uint32_t at = (c->done_head + c->nr_done) % (2 * KM_CTRL_MAX_QUEUE);
+    uint32_t at = (c->done_head + c->nr_done) % DONE_MAX;
 
-    KM_BUG_ON(c->nr_done == 2 * KM_CTRL_MAX_QUEUE);
+    KM_BUG_ON(c->nr_done == DONE_MAX);
     /* Keep the ring ordered by clock: an answer from the write queue may overtake data on the pins.
      */
     c->nr_done++;
     while (at != c->done_head) {
-        uint32_t before = (at + 2 * KM_CTRL_MAX_QUEUE - 1) % (2 * KM_CTRL_MAX_QUEUE);
+        uint32_t before = (at + DONE_MAX - 1) % DONE_MAX;
 
         if (c->done_clock[before] <= clock)
             break;
@@ -70,105 +89,250 @@ uint32_t km_dram_ctrl_complete(struct km_dram_ctrl *c, uint64_t now)
         c->n.read_latency_sum += latency;
         c->n.read_latency_max = km_max_u64(c->n.read_latency_max, latency);
         c->n.end_clock = km_max_u64(c->n.end_clock, c->done_clock[c->done_head]);
-        c->done_head = (c->done_head + 1) % (2 * KM_CTRL_MAX_QUEUE);
+        c->done_head = (c->done_head + 1) % DONE_MAX;
         c->nr_done--;
         n++;
     }
     return n;
 }
 
-static bool in_write_queue(const struct km_dram_ctrl *c, uint64_t line)
-{
-    uint32_t bytes = c->cfg.geom.burst * c->cfg.geom.bus_bytes;
+/* ---- queues ---- */
 
-    for (uint32_t i = 0; i < c->write.nr; i++)
-        if (c->write.req[i].pa / bytes == line)
+static uint32_t bank_of(const struct km_dram_ctrl *c, const struct km_dram_addr *a)
+{
+    return a->rank * c->cfg.geom.banks + a->bank;
+}
+
+static uint32_t open_row(const struct km_dram_ctrl *c, uint32_t bank)
+{
+    return c->dev.rank[bank / c->cfg.geom.banks].bank[bank % c->cfg.geom.banks].row;
+}
+
+/* Oldest requests for the open row and for others, after the row changed. */
+static void find_candidates(const struct km_dram_ctrl *c, struct km_dram_queue *q, uint32_t bank)
+{
+    struct km_dram_bank_queue *b = &q->bank[bank];
+    uint32_t row = open_row(c, bank);
+
+    b->hit = b->miss = NONE;
+    for (uint8_t i = b->head; i != NONE && (b->hit == NONE || b->miss == NONE); i = q->next[i]) {
+        if (q->req[i].addr.row == row) {
+            if (b->hit == NONE)
+                b->hit = i;
+        } else if (b->miss == NONE) {
+            b->miss = i;
+        }
+    }
+}
+
+static void enqueue(struct km_dram_ctrl *c, struct km_dram_queue *q,
+                    const struct km_dram_request *r)
+{
+    uint32_t bank = bank_of(c, &r->addr);
+    struct km_dram_bank_queue *b = &q->bank[bank];
+    uint8_t slot = q->free;
+
+    q->free = q->next[slot];
+    q->req[slot] = *r;
+    q->next[slot] = NONE;
+    if (b->head == NONE)
+        b->head = slot;
+    else
+        q->next[b->tail] = slot;
+    b->tail = slot;
+    uint8_t *first = r->addr.row == open_row(c, bank) ? &b->hit : &b->miss;
+
+    if (*first == NONE)
+        *first = slot;
+    q->banks |= 1ull << bank;
+    q->nr++;
+}
+
+static void dequeue(struct km_dram_queue *q, uint32_t bank, uint8_t slot)
+{
+    struct km_dram_bank_queue *b = &q->bank[bank];
+    uint8_t *link = &b->head, before = NONE;
+
+    while (*link != slot) {
+        before = *link;
+        link = &q->next[before];
+    }
+    *link = q->next[slot];
+    if (b->tail == slot)
+        b->tail = before;
+    if (b->head == NONE)
+        q->banks &= ~(1ull << bank);
+    q->next[slot] = q->free;
+    q->free = slot;
+    q->nr--;
+}
+
+static uint32_t occupied(const struct km_dram_ctrl *c, const struct km_dram_queue *q)
+{
+    return q->nr + (c->cfg.queue_active ? 0 : q->nr_active);
+}
+
+static bool in_write_queue(const struct km_dram_ctrl *c, const struct km_dram_addr *a, uint64_t pa)
+{
+    const struct km_dram_queue *q = &c->write;
+    uint32_t bank = bank_of(c, a);
+
+    for (uint8_t i = q->bank[bank].head; i != NONE; i = q->next[i])
+        if (q->req[i].pa >> c->line_shift == pa >> c->line_shift)
             return true;
-    return false;
+    return c->active_banks >> bank & 1 && c->active[bank].write &&
+           c->active[bank].pa >> c->line_shift == pa >> c->line_shift;
+}
+
+bool km_dram_ctrl_room(const struct km_dram_ctrl *c, bool write)
+{
+    const struct km_dram_queue *q = write ? &c->write : &c->read;
+
+    return occupied(c, q) < q->max && q->free != NONE &&
+           (write || c->nr_done + c->read.nr + c->read.nr_active < DONE_MAX);
 }
 
 bool km_dram_ctrl_offer(struct km_dram_ctrl *c, uint64_t pa, bool write, uint64_t now)
 {
     struct km_dram_queue *q = write ? &c->write : &c->read;
-    uint32_t bytes = c->cfg.geom.burst * c->cfg.geom.bus_bytes;
 
-    if (q->nr == q->max || c->nr_done + c->read.nr >= 2 * KM_CTRL_MAX_QUEUE)
+    if (!km_dram_ctrl_room(c, write))
         return false;
-    c->n.bytes += bytes;
+    struct km_dram_request r = {.addr = km_dram_locate(&c->dev, pa),
+                                .pa = pa,
+                                .arrival = now,
+                                .age = c->age++,
+                                .write = write};
+
+    c->n.bytes += 1ull << c->line_shift;
     if (write)
         c->n.writes++;
     else
         c->n.reads++;
-    if (!write && in_write_queue(c, pa / bytes)) {
+    if (!write && in_write_queue(c, &r.addr, pa)) {
+        c->n.forwarded++;
         push_done(c, now + 1, now);
         return true;
     }
-    q->req[q->nr++] = (struct km_dram_request){
-        .addr = km_dram_locate(&c->dev, pa), .pa = pa, .arrival = now, .write = write};
+    enqueue(c, q, &r);
+    c->n.queue_max = km_max_u64(c->n.queue_max, c->read.nr + c->write.nr);
     c->next = now;
     return true;
 }
 
-static enum km_dram_cmd next_command(const struct km_dram_ctrl *c, const struct km_dram_request *r)
+void km_dram_ctrl_flush(struct km_dram_ctrl *c, uint64_t now)
 {
-    uint32_t row = km_dram_open_row(&c->dev, &r->addr);
-
-    if (row == r->addr.row)
-        return r->write ? KM_DRAM_WR : KM_DRAM_RD;
-    return row == KM_DRAM_NO_ROW ? KM_DRAM_ACT : KM_DRAM_PRE;
+    c->cfg.write_idle = true;
+    c->next = now;
 }
 
-static bool bank_pinned(const struct km_dram_ctrl *c, const struct km_dram_request *r)
-{
-    const struct km_dram_queue *queue[] = {&c->read, &c->write};
-
-    for (unsigned k = 0; k < 2; k++)
-        for (uint32_t i = 0; i < queue[k]->nr; i++) {
-            const struct km_dram_request *o = &queue[k]->req[i];
-
-            if (o->pinned && o->addr.bank == r->addr.bank && o->addr.rank == r->addr.rank)
-                return true;
-        }
-    return false;
-}
+/* ---- which command next ---- */
 
 struct choice {
-    struct km_dram_queue *queue;
-    uint32_t index;
+    struct km_dram_queue *queue; /* NULL: the active request of the bank */
+    uint32_t bank;
+    uint8_t slot;
     enum km_dram_cmd cmd;
     bool found;
+    uint64_t rank;     /* smaller goes first */
     uint64_t earliest; /* of the candidates that are not ready */
 };
 
-/* The oldest ready request of a queue; pinned ones only, or all. */
-static bool choose(struct km_dram_ctrl *c, struct km_dram_queue *q, bool pinned_only, uint64_t now,
-                   struct choice *best)
+#define AFTER_HITS (1ull << 63)
+
+static void consider(struct km_dram_ctrl *c, struct choice *best, struct km_dram_queue *q,
+                     uint32_t bank, uint8_t slot, enum km_dram_cmd cmd, uint64_t now)
 {
-    for (uint32_t i = 0; i < q->nr; i++) {
-        const struct km_dram_request *r = &q->req[i];
+    const struct km_dram_request *r = q ? &q->req[slot] : &c->active[bank];
+    uint64_t at = km_dram_earliest(&c->dev, cmd, &r->addr);
+    bool column = cmd == KM_DRAM_RD || cmd == KM_DRAM_WR;
+    uint64_t rank = r->age | (c->cfg.order == KM_ORDER_ROWHIT && !column ? AFTER_HITS : 0);
 
-        if (pinned_only && !r->pinned)
-            continue;
-        enum km_dram_cmd cmd = next_command(c, r);
-        uint64_t at = km_dram_earliest(&c->dev, cmd, &r->addr);
-
-        if (at > now) {
-            best->earliest = km_min_u64(best->earliest, at);
-        } else if (cmd != KM_DRAM_PRE || !bank_pinned(c, r)) {
-            *best = (struct choice){q, i, cmd, true, now};
-            return true;
-        }
-        if (c->cfg.fcfs && !pinned_only)
-            return false;
+    if (at > now) {
+        best->earliest = km_min_u64(best->earliest, at);
+        return;
     }
-    return false;
+    if (best->found && best->rank < rank)
+        return;
+    best->queue = q;
+    best->bank = bank;
+    best->slot = slot;
+    best->cmd = cmd;
+    best->found = true;
+    best->rank = rank;
 }
 
-static void remove_request(struct km_dram_queue *q, uint32_t index)
+static void choose_active(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
 {
-    memmove(&q->req[index], &q->req[index + 1], (q->nr - index - 1) * sizeof(q->req[0]));
-    q->nr--;
+    for (uint64_t left = c->active_banks; left; left &= left - 1) {
+        uint32_t bank = (uint32_t)__builtin_ctzll(left);
+
+        consider(c, best, NULL, bank, NONE, c->active[bank].write ? KM_DRAM_WR : KM_DRAM_RD, now);
+    }
 }
+
+/* The candidates of one bank: the oldest hit, and the oldest request that needs another row. */
+static void choose_in_bank(struct km_dram_ctrl *c, struct km_dram_queue *q, uint32_t bank,
+                           uint64_t now, struct choice *best)
+{
+    const struct km_dram_bank_queue *b = &q->bank[bank];
+    bool active = c->active_banks >> bank & 1, capped;
+
+    if (!(c->open_banks >> bank & 1)) {
+        if (!c->cfg.queue_active ||
+            (uint32_t)__builtin_popcountll(c->active_banks) < c->cfg.queue_active)
+            consider(c, best, q, bank, b->head, KM_DRAM_ACT, now);
+        return;
+    }
+    capped = c->cfg.hit_cap && c->hits[bank] >= c->cfg.hit_cap && b->hit != NONE &&
+             b->miss != NONE && q->req[b->miss].age < q->req[b->hit].age;
+    if (b->hit != NONE && !capped)
+        consider(c, best, q, bank, b->hit, q == &c->write ? KM_DRAM_WR : KM_DRAM_RD, now);
+    if (b->miss == NONE || active)
+        return;
+    if (c->cfg.order != KM_ORDER_ROWHIT || b->hit == NONE || capped)
+        consider(c, best, q, bank, b->miss, KM_DRAM_PRE, now);
+}
+
+static void choose_oldest(struct km_dram_ctrl *c, struct km_dram_queue *q, uint64_t now,
+                          struct choice *best)
+{
+    uint32_t oldest = KM_DRAM_ALL_BANKS;
+
+    if (c->active_banks)
+        return; /* an older request is under way */
+    for (uint64_t left = q->banks; left; left &= left - 1) {
+        uint32_t bank = (uint32_t)__builtin_ctzll(left);
+
+        if (oldest == KM_DRAM_ALL_BANKS ||
+            q->req[q->bank[bank].head].age < q->req[q->bank[oldest].head].age)
+            oldest = bank;
+    }
+    if (oldest == KM_DRAM_ALL_BANKS)
+        return;
+    uint8_t head = q->bank[oldest].head;
+
+    if (!(c->open_banks >> oldest & 1))
+        consider(c, best, q, oldest, head, KM_DRAM_ACT, now);
+    else if (q->bank[oldest].hit == head)
+        consider(c, best, q, oldest, head, q == &c->write ? KM_DRAM_WR : KM_DRAM_RD, now);
+    else
+        consider(c, best, q, oldest, head, KM_DRAM_PRE, now);
+}
+
+static void choose_queued(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
+{
+    struct km_dram_queue *q = c->writing ? &c->write : &c->read;
+
+    if (c->cfg.order == KM_ORDER_FCFS) {
+        choose_oldest(c, q, now, best);
+        return;
+    }
+    for (uint64_t left = q->banks; left; left &= left - 1)
+        choose_in_bank(c, q, (uint32_t)__builtin_ctzll(left), now, best);
+}
+
+/* ---- issue ---- */
 
 static void count_first(struct km_dram_ctrl *c, struct km_dram_request *r, enum km_dram_cmd cmd)
 {
@@ -183,24 +347,71 @@ static void count_first(struct km_dram_ctrl *c, struct km_dram_request *r, enum 
         c->n.row_hits++;
 }
 
+static void row_changed(struct km_dram_ctrl *c, uint32_t bank)
+{
+    if (open_row(c, bank) == KM_DRAM_NO_ROW)
+        c->open_banks &= ~(1ull << bank);
+    else
+        c->open_banks |= 1ull << bank;
+    c->hits[bank] = 0;
+    find_candidates(c, &c->read, bank);
+    find_candidates(c, &c->write, bank);
+}
+
+static void activate(struct km_dram_ctrl *c, const struct choice *best)
+{
+    c->active[best->bank] = best->queue->req[best->slot];
+    c->active_banks |= 1ull << best->bank;
+    best->queue->nr_active++;
+    dequeue(best->queue, best->bank, best->slot);
+    row_changed(c, best->bank);
+}
+
+static void column(struct km_dram_ctrl *c, const struct choice *best,
+                   const struct km_dram_request *r, uint64_t now)
+{
+    uint64_t arrival = r->arrival;
+
+    if (best->cmd == KM_DRAM_RD) {
+        push_done(c, now + c->cfg.geom.ncl + c->dev.burst_clocks, arrival);
+    } else {
+        uint64_t latency = now + c->cfg.geom.ncwl + c->dev.burst_clocks - arrival;
+
+        c->n.write_latency_sum += latency;
+        c->n.write_latency_max = km_max_u64(c->n.write_latency_max, latency);
+    }
+    c->hits[best->bank]++;
+    c->last_column[best->bank] = now;
+    if (best->queue) {
+        dequeue(best->queue, best->bank, best->slot);
+        find_candidates(c, best->queue, best->bank);
+    } else {
+        c->active_banks &= ~(1ull << best->bank);
+        (r->write ? &c->write : &c->read)->nr_active--;
+    }
+}
+
 static void issue(struct km_dram_ctrl *c, const struct choice *best, uint64_t now)
 {
-    struct km_dram_request *r = &best->queue->req[best->index];
+    struct km_dram_request *r =
+        best->queue ? &best->queue->req[best->slot] : &c->active[best->bank];
 
     count_first(c, r, best->cmd);
     km_dram_issue(&c->dev, best->cmd, &r->addr, now);
     if (best->cmd == KM_DRAM_ACT)
-        r->pinned = true;
-    if (best->cmd == KM_DRAM_RD)
-        push_done(c, now + c->cfg.geom.ncl + c->dev.burst_clocks, r->arrival);
-    if (best->cmd == KM_DRAM_RD || best->cmd == KM_DRAM_WR)
-        remove_request(best->queue, best->index);
+        activate(c, best);
+    else if (best->cmd == KM_DRAM_PRE)
+        row_changed(c, best->bank);
+    else
+        column(c, best, r, now);
 }
 
-/* Refresh goes before queued requests, but lets pinned ones finish. True if it wants the command
+/* Refresh goes before queued requests, but lets active ones finish. True if it wants the command
  * slot. */
 static bool refresh(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
 {
+    uint32_t banks = c->cfg.geom.banks;
+
     for (uint32_t rank = 0; rank < c->cfg.geom.ranks; rank++) {
         if (c->refresh_due[rank] > now) {
             best->earliest = km_min_u64(best->earliest, c->refresh_due[rank]);
@@ -210,6 +421,8 @@ static bool refresh(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
         enum km_dram_cmd cmd = c->dev.rank[rank].open_banks ? KM_DRAM_PREA : KM_DRAM_REF;
         uint64_t at = km_dram_earliest(&c->dev, cmd, &a);
 
+        if (c->active_banks >> rank * banks & (banks == 64 ? ~0ull : (1ull << banks) - 1))
+            return true;
         if (at > now) {
             best->earliest = km_min_u64(best->earliest, at);
             return true;
@@ -219,70 +432,73 @@ static bool refresh(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
         if (cmd == KM_DRAM_REF) {
             c->n.refreshes++;
             c->refresh_due[rank] += c->cfg.geom.nrefi;
+            return true;
         }
+        for (uint32_t b = rank * banks; b < (rank + 1) * banks; b++)
+            row_changed(c, b);
         return true;
     }
     return false;
 }
 
-/* Closed page: precharge a bank that no queued request wants in its open row. */
-static bool close_idle_row(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
+/* Closed and timeout pages: precharge a bank that no queued request wants in its open row. */
+static void close_idle_row(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
 {
-    for (uint32_t rank = 0; rank < c->cfg.geom.ranks; rank++) {
-        for (uint32_t bank = 0; bank < c->cfg.geom.banks; bank++) {
-            struct km_dram_addr a = {.rank = rank, .bank = bank};
-            uint32_t row = km_dram_open_row(&c->dev, &a);
-            bool wanted = row == KM_DRAM_NO_ROW;
+    for (uint64_t left = c->open_banks & ~c->active_banks; left; left &= left - 1) {
+        uint32_t bank = (uint32_t)__builtin_ctzll(left);
+        struct km_dram_addr a = {.rank = bank / c->cfg.geom.banks,
+                                 .bank = bank % c->cfg.geom.banks};
 
-            for (uint32_t i = 0; i < c->read.nr + c->write.nr && !wanted; i++) {
-                const struct km_dram_request *r =
-                    i < c->read.nr ? &c->read.req[i] : &c->write.req[i - c->read.nr];
+        if (c->read.bank[bank].hit != NONE || c->write.bank[bank].hit != NONE)
+            continue;
+        uint64_t at = km_dram_earliest(&c->dev, KM_DRAM_PRE, &a);
 
-                wanted = r->addr.rank == rank && r->addr.bank == bank && r->addr.row == row;
-            }
-            if (wanted)
-                continue;
-            uint64_t at = km_dram_earliest(&c->dev, KM_DRAM_PRE, &a);
-
-            if (at <= now) {
-                km_dram_issue(&c->dev, KM_DRAM_PRE, &a, now);
-                best->earliest = now + 1;
-                return true;
-            }
-            best->earliest = km_min_u64(best->earliest, at);
+        if (c->cfg.page == KM_PAGE_TIMEOUT)
+            at = km_max_u64(at, c->last_column[bank] + c->cfg.page_timeout_clocks);
+        if (at <= now) {
+            km_dram_issue(&c->dev, KM_DRAM_PRE, &a, now);
+            c->n.closed_early++;
+            row_changed(c, bank);
+            best->earliest = now + 1;
+            return;
         }
+        best->earliest = km_min_u64(best->earliest, at);
     }
-    return false;
 }
 
 static void set_mode(struct km_dram_ctrl *c)
 {
+    uint64_t reads = occupied(c, &c->read), writes = occupied(c, &c->write), max = c->write.max;
+    bool was = c->writing;
+
     if (!c->writing)
-        c->writing = c->write.nr * 5 > c->write.max * 4 || (!c->read.nr && c->write.nr);
+        c->writing =
+            writes * 100 > max * c->cfg.write_high || (c->cfg.write_idle && !reads && writes);
+    else if (c->cfg.write_idle)
+        c->writing = writes && (writes * 100 >= max * c->cfg.write_low || !reads);
     else
-        c->writing = !((c->write.nr * 5 < c->write.max && c->read.nr) || !c->write.nr);
+        c->writing = writes && writes * 100 >= max * c->cfg.write_low;
+    c->n.write_drains += c->writing && !was;
 }
 
 void km_dram_ctrl_step(struct km_dram_ctrl *c, uint64_t now)
 {
     struct choice best = {.earliest = KM_NEVER};
 
-    set_mode(c);
-    struct km_dram_queue *q = c->writing ? &c->write : &c->read;
-    bool found = choose(c, &c->read, true, now, &best) || choose(c, &c->write, true, now, &best);
-
-    if (!found) {
+    choose_active(c, now, &best);
+    if (!best.found) {
         if (refresh(c, now, &best)) {
             c->next = km_max_u64(best.earliest, now + 1);
             return;
         }
-        found = choose(c, q, false, now, &best);
+        set_mode(c);
+        choose_queued(c, now, &best);
     }
-    if (found)
+    if (best.found)
         issue(c, &best, now);
-    else if (c->cfg.closed_page)
+    else if (c->cfg.page != KM_PAGE_OPEN)
         close_idle_row(c, now, &best);
-    c->next = found ? now + 1 : km_max_u64(best.earliest, now + 1);
-    if (best.earliest == KM_NEVER && !found)
+    c->next = best.found ? now + 1 : km_max_u64(best.earliest, now + 1);
+    if (best.earliest == KM_NEVER && !best.found)
         c->next = KM_NEVER;
 }

@@ -16,8 +16,12 @@ const char *km_dram_check(const struct km_dram_geom *g)
 
     if (!km_is_pow2(g->ranks) || g->ranks > KM_DRAM_MAX_RANKS)
         return "ranks must be 1, 2, 4 or 8";
+    if (!km_is_pow2(g->channels) || g->channels > KM_DRAM_MAX_CHANNELS)
+        return "channels must be 1, 2 or 4";
     if (!km_is_pow2(g->banks) || g->banks > KM_DRAM_MAX_BANKS)
         return "banks must be 1, 2, 4, 8 or 16";
+    if (g->ranks * g->banks > KM_DRAM_ALL_BANKS)
+        return "ranks * banks of a channel must not be more than 64";
     if (!km_is_pow2(g->rows) || !km_is_pow2(g->columns) || !km_is_pow2(g->bus_bytes))
         return "rows, columns and bus_bytes must be powers of two";
     if (!km_is_pow2(g->burst) || g->burst > g->columns)
@@ -85,7 +89,7 @@ static void apply_rules(struct km_dram *d, enum km_dram_cmd cmd, const struct km
         case KM_SCOPE_RANK:
             raise_next(&rank->next[rule->next], at);
             break;
-        default:
+        default: /* other ranks */
             for (uint32_t r = 0; r < d->geom.ranks; r++)
                 if (r != a->rank)
                     raise_next(&d->rank[r].next[rule->next], at);
@@ -103,7 +107,8 @@ static void change_state(struct km_dram *d, enum km_dram_cmd cmd, const struct k
     case KM_DRAM_ACT:
         KM_BUG_ON(bank->row != KM_DRAM_NO_ROW);
         bank->row = a->row;
-        rank->open_banks++;
+        if (!rank->open_banks++)
+            rank->open_since = now;
         rank->act[rank->act_at] = now + 1;
         rank->act_at = (rank->act_at + 1) % 4;
         break;
@@ -112,13 +117,15 @@ static void change_state(struct km_dram *d, enum km_dram_cmd cmd, const struct k
         KM_BUG_ON(bank->row != a->row);
         break;
     case KM_DRAM_PRE:
-        if (bank->row != KM_DRAM_NO_ROW)
-            rank->open_banks--;
+        if (bank->row != KM_DRAM_NO_ROW && !--rank->open_banks)
+            rank->open_clocks += now - rank->open_since;
         bank->row = KM_DRAM_NO_ROW;
         break;
     case KM_DRAM_PREA:
         for (uint32_t b = 0; b < d->geom.banks; b++)
             rank->bank[b].row = KM_DRAM_NO_ROW;
+        if (rank->open_banks)
+            rank->open_clocks += now - rank->open_since;
         rank->open_banks = 0;
         break;
     default:
@@ -132,6 +139,8 @@ void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram
     KM_BUG_ON(now < km_dram_earliest(d, cmd, a));
     if (d->audit)
         km_dram_audit_see(d->audit, (unsigned)cmd, a, now);
+    if (d->watch)
+        d->watch(d->watch_ctx, cmd, a, now);
     d->n.cmd[cmd]++;
     change_state(d, cmd, a, now);
     apply_rules(d, cmd, a, now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * dram.h - SDRAM devices: which command is legal when, and what it changes.
  *
- * Models:      one channel of up to 8 ranks of up to 16 banks; ACT, RD, WR, PRE, PREA, REF with the
+ * Models:      one channel of up to 8 ranks of up to 16 banks, 64 banks in all; ACT, RD, WR, PRE, PREA, REF with the
  *              timing rules of SDR/DDR/DDR2/DDR3 devices as a table (timing.c).
  * Not modelled: auto-precharge, power-down, calibration, ECC, data.
  * Time:        DRAM clocks, always an argument. The device holds no clock: km_dram_earliest() says
@@ -23,7 +23,10 @@ extern "C" {
 
 #define KM_DRAM_MAX_RANKS 8u
 #define KM_DRAM_MAX_BANKS 16u
+#define KM_DRAM_ALL_BANKS 64u /* ranks * banks of a channel at most */
+#define KM_DRAM_MAX_CHANNELS 4u
 #define KM_DRAM_NO_ROW UINT32_MAX
+#define KM_DRAM_MAPPING_MAX 128u
 
 enum km_dram_cmd {
     KM_DRAM_ACT,
@@ -35,23 +38,41 @@ enum km_dram_cmd {
     KM_DRAM_CMD_NR,
 };
 
+/* When a row is closed that nobody asked to close. */
+enum km_dram_paging { KM_PAGE_OPEN, KM_PAGE_CLOSED, KM_PAGE_TIMEOUT };
+
 /* All times in DRAM clocks. */
 struct km_dram_geom {
-    uint32_t ranks, banks, rows, columns, bus_bytes, burst;
+    uint32_t channels, ranks, banks, rows, columns, bus_bytes, burst;
     uint32_t data_rate; /* transfers per clock: 1 SDR, 2 DDR */
     uint32_t ncl, ncwl, nrcd, nrp, nras, nrc, nrrd, nfaw, nwr, nwtr, nrtp, nccd, nrtrs, nrfc, nrefi;
-    char mapping[64];
+    char mapping[KM_DRAM_MAPPING_MAX];
 };
 
 struct km_dram_addr {
-    uint32_t rank, bank, row, column;
+    uint32_t rank, bank, row, column, channel;
 };
 
-/* Address bits, least significant first; made from the mapping string by km_dram_map_parse. */
+enum km_dram_field {
+    KM_DRAM_RANK,
+    KM_DRAM_BANK,
+    KM_DRAM_ROW,
+    KM_DRAM_COLUMN,
+    KM_DRAM_CHANNEL,
+    KM_DRAM_FIELDS
+};
+
+/* What each address bit means; made from the mapping string by km_dram_map_parse (map.c). */
 struct km_dram_map {
     struct {
-        uint8_t shift, bits;
-    } rank, bank, row, column;
+        uint8_t field, shift, at; /* address bits from `shift` go to bits of the field from `at` */
+        uint32_t mask;
+    } piece[16];
+    struct {
+        uint8_t field, from, skip; /* field ^= from >> skip */
+        uint32_t mask;
+    } hash[8];
+    uint8_t nr_pieces, nr_hashes;
 };
 
 enum km_dram_scope { KM_SCOPE_BANK, KM_SCOPE_RANK, KM_SCOPE_OTHER_RANKS };
@@ -83,6 +104,7 @@ struct km_dram_rank {
     uint64_t next[KM_DRAM_CMD_NR];
     uint64_t act[4]; /* the last four activates + 1, a ring */
     uint32_t act_at, open_banks;
+    uint64_t open_since, open_clocks; /* clocks with a row open somewhere (active standby) */
     struct km_dram_bank bank[KM_DRAM_MAX_BANKS];
 };
 
@@ -91,6 +113,10 @@ struct km_dram_counts {
 };
 
 struct km_dram_audit;
+
+/* Sees every command as it is issued. */
+typedef void km_dram_watch_fn(void *ctx, enum km_dram_cmd cmd, const struct km_dram_addr *a,
+                              uint64_t now);
 
 struct km_dram {
     struct km_dram_geom geom;
@@ -101,6 +127,8 @@ struct km_dram {
     struct km_dram_rank rank[KM_DRAM_MAX_RANKS];
     struct km_dram_counts n;
     struct km_dram_audit *audit; /* may be NULL */
+    km_dram_watch_fn *watch;     /* may be NULL */
+    void *watch_ctx;
     uint32_t burst_clocks;       /* data clocks of one RD or WR */
 };
 
@@ -112,9 +140,13 @@ const char *km_dram_contradiction(const struct km_dram_geom *g, unsigned i,
                                   struct km_dram_relation *out);
 void km_dram_init(struct km_dram *d, const struct km_dram_geom *g);
 
-/* NULL or the reason why "row:rank:bank:column" (most significant first) cannot be used. */
+/* NULL or the reason why g->mapping cannot be used. */
 const char *km_dram_map_parse(struct km_dram_map *map, const struct km_dram_geom *g);
-struct km_dram_addr km_dram_locate(const struct km_dram *d, uint64_t pa);
+struct km_dram_addr km_dram_map_locate(const struct km_dram_map *map, uint64_t pa);
+static inline struct km_dram_addr km_dram_locate(const struct km_dram *d, uint64_t pa)
+{
+    return km_dram_map_locate(&d->map, pa);
+}
 
 /* Fills rule[] sorted by prev; returns how many (timing.c). */
 uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES]);

@@ -7,17 +7,17 @@
 
 #include <string.h>
 
-void km_dram_serial_init(struct km_dram_serial *s, const struct km_dram_geom *g, bool refresh,
-                         bool closed_page, bool audit)
+void km_dram_serial_init(struct km_dram_serial *s, const struct km_dram_serial_cfg *cfg)
 {
     memset(s, 0, sizeof(*s));
-    km_dram_init(&s->dev, g);
-    s->refresh = refresh && g->nrefi;
-    s->closed_page = closed_page;
-    for (uint32_t r = 0; r < g->ranks; r++)
-        s->refresh_due[r] = s->refresh ? g->nrefi : KM_NEVER;
-    if (audit) {
-        km_dram_audit_init(&s->audit, g, s->refresh);
+    km_dram_init(&s->dev, &cfg->geom);
+    s->refresh = cfg->refresh && cfg->geom.nrefi;
+    s->page = cfg->page;
+    s->page_timeout_clocks = cfg->page == KM_PAGE_TIMEOUT ? cfg->page_timeout_clocks : 0;
+    for (uint32_t r = 0; r < cfg->geom.ranks; r++)
+        s->refresh_due[r] = s->refresh ? cfg->geom.nrefi : KM_NEVER;
+    if (cfg->audit) {
+        km_dram_audit_init(&s->audit, &cfg->geom, s->refresh);
         s->dev.audit = &s->audit;
     }
 }
@@ -54,11 +54,61 @@ static void refresh_rank(struct km_dram_serial *s, uint32_t rank, uint64_t now)
     s->refresh_due[rank] += interval;
 }
 
-static void refresh_until(struct km_dram_serial *s, uint64_t now)
+static uint64_t next_refresh(const struct km_dram_serial *s, uint32_t *rank)
 {
-    for (uint32_t r = 0; r < s->dev.geom.ranks; r++)
-        while (s->refresh_due[r] <= now)
-            refresh_rank(s, r, now);
+    uint64_t due = KM_NEVER;
+
+    *rank = 0;
+    for (uint32_t r = 0; r < s->dev.geom.ranks; r++) {
+        if (s->refresh_due[r] < due) {
+            due = s->refresh_due[r];
+            *rank = r;
+        }
+    }
+    return due;
+}
+
+/* The open row that its policy closes first, and when. */
+static uint64_t next_close(const struct km_dram_serial *s, struct km_dram_addr *a)
+{
+    uint64_t due = KM_NEVER;
+
+    for (uint32_t r = 0; r < s->dev.geom.ranks; r++) {
+        for (uint32_t b = 0; s->dev.rank[r].open_banks && b < s->dev.geom.banks; b++) {
+            struct km_dram_addr bank = {.rank = r, .bank = b};
+
+            if (km_dram_open_row(&s->dev, &bank) == KM_DRAM_NO_ROW)
+                continue;
+            uint64_t at = s->last_column[r * s->dev.geom.banks + b] + s->page_timeout_clocks;
+
+            at = km_max_u64(at, km_dram_earliest(&s->dev, KM_DRAM_PRE, &bank));
+            if (at < due) {
+                due = at;
+                *a = bank;
+            }
+        }
+    }
+    return due;
+}
+
+/* What happens by itself up to `now`, in the order of time: refreshes, rows that are closed. */
+static void catch_up(struct km_dram_serial *s, uint64_t now)
+{
+    while (s->own_work <= now) {
+        struct km_dram_addr a = {0};
+        uint32_t rank;
+        uint64_t refresh = next_refresh(s, &rank);
+        uint64_t close = s->page == KM_PAGE_OPEN ? KM_NEVER : next_close(s, &a);
+
+        if (close < refresh && close <= now) {
+            s->n.closed_early++;
+            command(s, KM_DRAM_PRE, &a, close);
+        } else if (refresh <= now) {
+            refresh_rank(s, rank, now);
+        } else {
+            s->own_work = km_min_u64(refresh, close);
+        }
+    }
 }
 
 /* One burst; returns the clock of its column command. */
@@ -78,7 +128,13 @@ static uint64_t burst(struct km_dram_serial *s, uint64_t pa, uint64_t arrival, e
         }
         command(s, KM_DRAM_ACT, &a, arrival);
     }
-    return command(s, cmd, &a, arrival);
+    uint64_t at = command(s, cmd, &a, arrival);
+
+    if (s->page != KM_PAGE_OPEN) {
+        s->last_column[a.rank * s->dev.geom.banks + a.bank] = at;
+        s->own_work = km_min_u64(s->own_work, at + s->page_timeout_clocks);
+    }
+    return at;
 }
 
 /* All bursts of a request; returns the clock of the first column command. */
@@ -90,11 +146,6 @@ static uint64_t serve(struct km_dram_serial *s, uint64_t pa, uint32_t bytes, uin
 
     for (uint32_t done = step; done < bytes; done += step)
         burst(s, pa + done, arrival, cmd);
-    if (s->closed_page) {
-        struct km_dram_addr a = km_dram_locate(&s->dev, pa);
-
-        command(s, KM_DRAM_PRE, &a, arrival);
-    }
     s->n.bytes += bytes;
     return first;
 }
@@ -103,11 +154,16 @@ static void write_one(struct km_dram_serial *s)
 {
     uint32_t i = s->write_head;
 
-    refresh_until(s, s->write[i].arrival);
+    catch_up(s, s->write[i].arrival);
     uint64_t at = serve(s, s->write[i].pa, s->write[i].bytes, s->write[i].arrival, KM_DRAM_WR);
 
+    uint64_t done = at + s->dev.geom.ncwl + s->dev.burst_clocks;
+    uint64_t latency = done - s->write[i].arrival;
+
     s->n.writes++;
-    s->n.end_clock = km_max_u64(s->n.end_clock, at + s->dev.geom.ncwl + s->dev.burst_clocks);
+    s->n.write_latency_sum += latency;
+    s->n.write_latency_max = km_max_u64(s->n.write_latency_max, latency);
+    s->n.end_clock = km_max_u64(s->n.end_clock, done);
     s->write_head = (i + 1) % KM_SERIAL_WRITES;
     s->nr_writes--;
 }
@@ -117,7 +173,7 @@ uint64_t km_dram_serial_read(struct km_dram_serial *s, uint64_t pa, uint32_t byt
 {
     while (s->nr_writes && s->write[s->write_head].arrival <= arrival)
         write_one(s);
-    refresh_until(s, arrival);
+    catch_up(s, arrival);
 
     uint64_t at = serve(s, pa, bytes, arrival, KM_DRAM_RD) + s->dev.geom.ncl;
     uint64_t done = at + s->dev.burst_clocks, latency = done - arrival;

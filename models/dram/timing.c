@@ -78,13 +78,13 @@ static const struct row rows[] = {
 static void parameters(const struct km_dram_geom *g, int32_t value[P_NR])
 {
     const int32_t all[P_NR] = {
-        [P_CL] = (int32_t)g->ncl,   [P_CWL] = (int32_t)g->ncwl,
-        [P_RCD] = (int32_t)g->nrcd, [P_RP] = (int32_t)g->nrp,
-        [P_RAS] = (int32_t)g->nras, [P_RC] = (int32_t)g->nrc,
-        [P_RRD] = (int32_t)g->nrrd, [P_WR] = (int32_t)g->nwr,
-        [P_WTR] = (int32_t)g->nwtr, [P_RTP] = (int32_t)g->nrtp,
-        [P_CCD] = (int32_t)g->nccd, [P_RTRS] = (int32_t)g->nrtrs,
-        [P_RFC] = (int32_t)g->nrfc, [P_FAW] = (int32_t)g->nfaw,
+        [P_CL] = (int32_t)g->ncl,     [P_CWL] = (int32_t)g->ncwl,
+        [P_RCD] = (int32_t)g->nrcd,   [P_RP] = (int32_t)g->nrp,
+        [P_RAS] = (int32_t)g->nras,   [P_RC] = (int32_t)g->nrc,
+        [P_RRD] = (int32_t)g->nrrd,   [P_WR] = (int32_t)g->nwr,
+        [P_WTR] = (int32_t)g->nwtr,   [P_RTP] = (int32_t)g->nrtp,
+        [P_CCD] = (int32_t)g->nccd,   [P_RTRS] = (int32_t)g->nrtrs,
+        [P_RFC] = (int32_t)g->nrfc,   [P_FAW] = (int32_t)g->nfaw,
         [P_REFI] = (int32_t)g->nrefi, [P_BURST] = (int32_t)(g->burst / g->data_rate),
     };
 
@@ -116,19 +116,43 @@ static const struct {
     bool strict, optional;
     struct km_dram_relation text;
 } relations[] = {
-    {P_RAS, {P_RCD}, false, false,
+    {P_RAS,
+     {P_RCD},
+     false,
+     false,
      {"nras nrcd", "nras", "nrcd", "a row would close before it can be read", 0, 0, false}},
-    {P_RC, {P_RAS, P_RP}, false, false,
-     {"nrc nras nrp", "nrc", "nras + nrp", "a row cycle is at least opening and closing", 0, 0, false}},
-    {P_CL, {P_CWL}, false, false,
+    {P_RC,
+     {P_RAS, P_RP},
+     false,
+     false,
+     {"nrc nras nrp", "nrc", "nras + nrp", "a row cycle is at least opening and closing", 0, 0,
+      false}},
+    {P_CL,
+     {P_CWL},
+     false,
+     false,
      {"ncl ncwl", "ncl", "ncwl", "write data never take longer than read data", 0, 0, false}},
-    {P_CCD, {P_BURST}, false, false,
-     {"nccd burst data_rate", "nccd", "the data of a burst", "bursts would overlap on the bus", 0, 0, false}},
-    {P_FAW, {P_RRD}, false, true,
-     {"nfaw nrrd", "nfaw", "nrrd", "a window of four activates (0: none) holds at least one", 0, 0, false}},
-    {P_RFC, {P_RC}, false, true,
+    {P_CCD,
+     {P_BURST},
+     false,
+     false,
+     {"nccd burst data_rate", "nccd", "the data of a burst", "bursts would overlap on the bus", 0,
+      0, false}},
+    {P_FAW,
+     {P_RRD},
+     false,
+     true,
+     {"nfaw nrrd", "nfaw", "nrrd", "a window of four activates (0: none) holds at least one", 0, 0,
+      false}},
+    {P_RFC,
+     {P_RC},
+     false,
+     true,
      {"nrfc nrc", "nrfc", "nrc", "a refresh is at least one row cycle", 0, 0, false}},
-    {P_REFI, {P_RFC, P_RP, P_RAS}, true, true,
+    {P_REFI,
+     {P_RFC, P_RP, P_RAS},
+     true,
+     true,
      {"nrefi nrfc nrp nras", "nrefi", "nrfc + nrp + nras + 1",
       "no time would be left between refreshes", 0, 0, false}},
 };
@@ -146,7 +170,7 @@ const char *km_dram_contradiction(const struct km_dram_geom *g, unsigned i,
     out->right_clocks = relations[i].strict;
     for (unsigned k = 0; k < 3; k++)
         out->right_clocks += value[relations[i].right[k]];
-    out->broken = out->left_clocks < out->right_clocks &&
-                  !(relations[i].optional && !out->left_clocks);
+    out->broken =
+        out->left_clocks < out->right_clocks && !(relations[i].optional && !out->left_clocks);
     return out->why;
 }

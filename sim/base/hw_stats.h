@@ -20,8 +20,16 @@ struct km_dram_stats {
     uint64_t reads, writes, row_hits, row_misses, row_conflicts, refreshes;
     uint64_t end_cycle; /* DRAM clocks */
     uint64_t read_latency_sum, read_latency_max; /* DRAM clocks */
+    uint64_t write_latency_sum, write_latency_max; /* arrival to the end of the data */
     uint64_t bytes;
     uint64_t audit_violations;
+    uint64_t activates, precharges, column_reads, column_writes; /* commands */
+    uint64_t closed_early, forwarded, write_drains, queue_max;   /* see models/dram/serial.h */
+    uint64_t data_clocks; /* clocks in which the data bus of a channel moved data */
+    uint32_t channels;
+    bool energy_valid; /* the currents of the devices are known */
+    uint64_t active_clocks, precharged_clocks, refresh_clocks; /* of ranks, by state */
+    uint64_t background_pj, activate_pj, read_pj, write_pj, refresh_pj;
 };
 
 struct km_bus_stats {

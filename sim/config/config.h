@@ -23,8 +23,8 @@ enum km_paging { KM_PAGING_AUTO, KM_PAGING_2LEVEL, KM_PAGING_PAE };
 enum km_split { KM_SPLIT_3G1G, KM_SPLIT_2G2G, KM_SPLIT_1G3G };
 enum km_replacement { KM_REPL_FIFO, KM_REPL_LRU, KM_REPL_PLRU, KM_REPL_RANDOM };
 enum km_write_policy { KM_WRITE_BACK, KM_WRITE_THROUGH };
-enum km_dram_scheduler { KM_DRAM_FCFS, KM_DRAM_FRFCFS };
-enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED };
+enum km_dram_scheduler { KM_DRAM_FCFS, KM_DRAM_FRFCFS, KM_DRAM_ROWHIT };
+enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED, KM_DRAM_TIMEOUT };
 enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
 enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
 enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
@@ -55,12 +55,17 @@ struct km_dram_config {
     enum km_dram_scheduler scheduler;
     enum km_dram_page page;
     bool refresh;
-    char mapping[64]; /* most significant first, e.g. "row:rank:bank:column" */
-    uint32_t queue_read, queue_write;
+    uint32_t page_timeout_clocks, hit_cap;
+    char mapping[128]; /* most significant first, e.g. "row:rank:bank:column" */
+    uint32_t queue_read, queue_write, queue_active;
+    uint32_t write_high_percent, write_low_percent;
+    bool write_idle;
     uint64_t clock_hz; /* of the command bus */
-    uint32_t ranks, banks, rows, columns, bus_bytes, burst;
+    uint32_t channels, ranks, banks, rows, columns, bus_bytes, burst;
     uint32_t data_rate; /* transfers per clock: 1 SDR, 2 DDR */
     uint32_t ncl, ncwl, nrcd, nrp, nras, nrc, nrrd, nfaw, nwr, nwtr, nrtp, nccd, nrtrs, nrfc, nrefi; /* DRAM clocks */
+    uint32_t vdd_mv, devices;                       /* power: supply, devices of a rank */
+    uint32_t idd0, idd2n, idd3n, idd4r, idd4w, idd5; /* mA of one device */
 };
 
 struct km_bus_config {

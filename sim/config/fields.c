@@ -27,6 +27,7 @@
 #define MIB (1024ull * KIB)
 #define GIB (1024ull * MIB)
 #define DRAM_CLOCKS .type = KM_FIELD_NUMBER, .max = 100000, .unit = "DRAM clocks"
+#define MILLIAMPERES .type = KM_FIELD_NUMBER, .max = 10000, .unit = "mA", .def = "0"
 
 static const struct km_choice paging_choices[] = {
     {"auto", KM_PAGING_AUTO, "as the traced kernel; pae for workloads without one"},
@@ -54,12 +55,14 @@ static const struct km_choice write_choices[] = {
 };
 static const struct km_choice scheduler_choices[] = {
     {"fcfs", KM_DRAM_FCFS, "first come, first served"},
-    {"frfcfs", KM_DRAM_FRFCFS, "row hits first, then first come"},
+    {"frfcfs", KM_DRAM_FRFCFS, "the oldest request whose next command is legal now"},
+    {"rowhit", KM_DRAM_ROWHIT, "as frfcfs, row hits before everything else"},
     {0},
 };
 static const struct km_choice page_choices[] = {
     {"closed", KM_DRAM_CLOSED, "rows are closed after their last queued access"},
     {"open", KM_DRAM_OPEN, "rows stay open until another one is needed"},
+    {"timeout", KM_DRAM_TIMEOUT, "rows are closed page_timeout clocks after their last access"},
     {0},
 };
 static const struct km_choice personality_choices[] = {
@@ -207,17 +210,34 @@ static const struct km_field dram_fields[] = {
      .def = "frfcfs", .help = "order of requests"},
     {.key = "page", .type = KM_FIELD_CHOICE, AT(DRAM, page), .choices = page_choices, .def = "open",
      .help = "row policy"},
+    {.key = "page_timeout", AT(DRAM, page_timeout_clocks), DRAM_CLOCKS, .def = "100",
+     .help = "page: timeout: from the last column command to the precharge"},
+    {.key = "hit_cap", .type = KM_FIELD_NUMBER, AT(DRAM, hit_cap), .max = 100000,
+     .unit = "column commands", .def = "0",
+     .help = "frfcfs, rowhit: then an older request for another row goes first; 0: no cap"},
     {.key = "refresh", .type = KM_FIELD_BOOL, AT(DRAM, refresh), .def = "true",
      .help = "refresh all banks every nREFI"},
     {.key = "mapping", .type = KM_FIELD_STRING, AT(DRAM, mapping), .def = "row:rank:bank:column",
-     .help = "address bits, most significant first"},
-    {.key = "queue_read", .type = KM_FIELD_NUMBER, AT(DRAM, queue_read), .min = 1, .max = 1024,
-     .unit = "requests", .def = "32", .help = "read queue"},
-    {.key = "queue_write", .type = KM_FIELD_NUMBER, AT(DRAM, queue_write), .min = 1, .max = 1024,
-     .unit = "requests", .def = "32", .help = "write queue"},
+     .help = "address bits, most significant first; FIELD/BITS is a part of a field, bank^row mixes "
+             "(row:rank:bank^row:column/7:channel:column)"},
+    {.key = "queue_read", .type = KM_FIELD_NUMBER, AT(DRAM, queue_read), .min = 1, .max = 128,
+     .unit = "requests", .def = "32", .help = "read queue (dram-rw)"},
+    {.key = "queue_write", .type = KM_FIELD_NUMBER, AT(DRAM, queue_write), .min = 1, .max = 128,
+     .unit = "requests", .def = "32", .help = "write queue (dram-rw)"},
+    {.key = "queue_active", .type = KM_FIELD_NUMBER, AT(DRAM, queue_active), .max = 64,
+     .unit = "requests", .def = "8",
+     .help = "requests whose row was opened for them wait outside the queues; 0: inside (dram-rw)"},
+    {.key = "write_high", .type = KM_FIELD_NUMBER, AT(DRAM, write_high_percent), .max = 100,
+     .unit = "percent", .def = "80", .help = "of the write queue: above it writes are drained (dram-rw)"},
+    {.key = "write_low", .type = KM_FIELD_NUMBER, AT(DRAM, write_low_percent), .max = 100,
+     .unit = "percent", .def = "20", .help = "of the write queue: draining ends below it (dram-rw)"},
+    {.key = "write_idle", .type = KM_FIELD_BOOL, AT(DRAM, write_idle), .def = "true",
+     .help = "writes also leave while no read waits (dram-rw)"},
     {.key = "clock", .type = KM_FIELD_FREQ, AT(DRAM, clock_hz), .min = 1000000, .max = 20000000000,
      .def = "800MHz", .help = "command clock"},
-    {.key = "ranks", .type = KM_FIELD_NUMBER, AT(DRAM, ranks), .min = 1, .max = 4, .pow2 = true,
+    {.key = "channels", .type = KM_FIELD_NUMBER, AT(DRAM, channels), .min = 1, .max = 4, .pow2 = true,
+     .unit = "channels", .def = "1", .help = "independent channels; the mapping says which bits choose one"},
+    {.key = "ranks", .type = KM_FIELD_NUMBER, AT(DRAM, ranks), .min = 1, .max = 8, .pow2 = true,
      .unit = "ranks", .def = "1", .help = "ranks of the channel"},
     {.key = "banks", .type = KM_FIELD_NUMBER, AT(DRAM, banks), .min = 1, .max = 16, .pow2 = true,
      .unit = "banks", .def = "8", .help = "banks of a rank"},
@@ -249,6 +269,16 @@ static const struct km_field dram_fields[] = {
     {.key = "nrfc", AT(DRAM, nrfc), DRAM_CLOCKS, .def = "208", .help = "length of a refresh"},
     {.key = "nrefi", AT(DRAM, nrefi), DRAM_CLOCKS, .min = 1, .def = "6240",
      .help = "interval of refreshes"},
+    {.key = "vdd", .type = KM_FIELD_NUMBER, AT(DRAM, vdd_mv), .max = 5000, .unit = "mV", .def = "0",
+     .help = "supply voltage; 0: no energy figures"},
+    {.key = "devices", .type = KM_FIELD_NUMBER, AT(DRAM, devices), .min = 1, .max = 64,
+     .unit = "devices", .def = "8", .help = "devices that make a rank"},
+    {.key = "idd0", AT(DRAM, idd0), MILLIAMPERES, .help = "one device, row cycles of one bank"},
+    {.key = "idd2n", AT(DRAM, idd2n), MILLIAMPERES, .help = "all banks precharged, idle"},
+    {.key = "idd3n", AT(DRAM, idd3n), MILLIAMPERES, .help = "a bank open, idle"},
+    {.key = "idd4r", AT(DRAM, idd4r), MILLIAMPERES, .help = "reading without pause"},
+    {.key = "idd4w", AT(DRAM, idd4w), MILLIAMPERES, .help = "writing without pause"},
+    {.key = "idd5", AT(DRAM, idd5), MILLIAMPERES, .help = "refreshing without pause"},
 };
 
 static const struct km_field os_fields[] = {
@@ -357,7 +387,7 @@ const struct km_section km_sections[] = {
     {.path = "machine.bus", .offset = offsetof(CFG, machine.bus), ROWS(bus_fields),
      .help = "bus that CPUs and memory share, with snooping"},
     {.path = "machine.dram", .offset = offsetof(CFG, machine.dram), ROWS(dram_fields),
-     .help = "memory channel; times are in clocks of machine.dram.clock"},
+     .help = "memory channels; times are in clocks of machine.dram.clock"},
     {.path = "os", .offset = offsetof(CFG, os), ROWS(os_fields), .help = "the simulated kernel"},
     {.path = "workload", .offset = offsetof(CFG, workload), ROWS(workload_fields),
      .help = "what is run"},

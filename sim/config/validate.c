@@ -161,7 +161,7 @@ static void check_ram(struct check *c)
 {
     const struct km_machine_config *m = &c->cfg->machine;
     const struct km_dram_config *d = &m->dram;
-    uint64_t holds = (uint64_t)d->ranks * d->banks * d->rows * d->columns * d->bus_bytes;
+    uint64_t holds = (uint64_t)d->channels * d->ranks * d->banks * d->rows * d->columns * d->bus_bytes;
 
     if (m->ram_bytes % KM_PAGE_BYTES)
         error(c, "machine", "ram", "ram of %" PRIu64 " bytes is not a whole number of 4 KiB pages",
@@ -172,33 +172,20 @@ static void check_ram(struct check *c)
               "paging: pae allows 64GiB)",
               m->ram_bytes);
     if (m->ram_bytes > holds)
-        warning(c, "machine.dram", "ranks banks rows columns bus_bytes",
-                "the channel holds %" PRIu64 " MiB, less than machine.ram: addresses wrap around in it",
+        warning(c, "machine.dram", "channels ranks banks rows columns bus_bytes",
+                "the memory holds %" PRIu64 " MiB, less than machine.ram: addresses wrap around in it",
                 holds >> 20);
 }
 
-/* "row:rank:bank:column": every part once; rank may be left out of a one-rank channel. */
 static void check_mapping(struct check *c)
 {
-    static const char *const part[] = {"row", "rank", "bank", "column"};
-    const struct km_dram_config *d = &c->cfg->machine.dram;
-    unsigned seen[KM_ARRAY_LEN(part)] = {0};
-    bool ok = true;
-    char copy[sizeof(d->mapping)], *save = NULL;
+    struct km_dram_geom g = km_dram_geom_of(&c->cfg->machine.dram);
+    struct km_dram_map map;
+    const char *why = km_dram_map_parse(&map, &g);
 
-    memcpy(copy, d->mapping, sizeof(copy));
-    for (char *t = strtok_r(copy, ":", &save); t; t = strtok_r(NULL, ":", &save)) {
-        size_t i = 0;
-
-        while (i < KM_ARRAY_LEN(part) && strcmp(t, part[i]) != 0)
-            i++;
-        if (i == KM_ARRAY_LEN(part) || seen[i]++)
-            ok = false;
-    }
-    if (!ok || !seen[0] || !seen[2] || !seen[3] || (!seen[1] && d->ranks > 1))
-        error(c, "machine.dram", "mapping",
-              "mapping '%s' must name row, rank, bank and column once each, as in row:rank:bank:column",
-              d->mapping);
+    if (why)
+        error(c, "machine.dram", "mapping channels ranks banks rows columns burst", "%s, not %s", why,
+              g.mapping[0] ? g.mapping : "''");
 }
 
 static void check_dram_timing(struct check *c)
@@ -211,6 +198,18 @@ static void check_dram_timing(struct check *c)
         error(c, "machine.dram", "burst data_rate columns",
               "a burst of %u does not fit data_rate (%u) and columns (%u)", d->burst, d->data_rate,
               d->columns);
+    if (d->ranks * d->banks > KM_DRAM_ALL_BANKS)
+        error(c, "machine.dram", "ranks banks", "%u ranks of %u banks: a channel has at most %u banks",
+              d->ranks, d->banks, KM_DRAM_ALL_BANKS);
+    if (d->write_low_percent > d->write_high_percent)
+        error(c, "machine.dram", "write_low write_high", "write_low (%u) is above write_high (%u)",
+              d->write_low_percent, d->write_high_percent);
+    if (!d->write_idle && d->write_high_percent == 100)
+        error(c, "machine.dram", "write_idle write_high",
+              "writes would never be drained: lower write_high or allow write_idle");
+    if (d->vdd_mv && (d->idd3n < d->idd2n || d->idd0 < d->idd2n))
+        error(c, "machine.dram", "idd0 idd2n idd3n",
+              "idd0 and idd3n are at least idd2n: an open bank draws no less than closed ones");
     for (unsigned i = 0; km_dram_contradiction(&g, i, &r); i++)
         if (r.broken)
             error(c, "machine.dram", r.keys, "%s (%d) is shorter than %s (%d): %s", r.left,

@@ -73,6 +73,52 @@ json_t *km_hw_bus_json(const struct km_hw_stats *hw)
     return o;
 }
 
+static double ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / (double)b : 0.0;
+}
+
+/* Energy in nanojoules, mean power in milliwatts. */
+static json_t *energy_json(const struct km_dram_stats *s, uint64_t sim_ps)
+{
+    json_t *o = json_object();
+    const struct {
+        const char *key;
+        uint64_t pj;
+    } part[] = {{"background_nj", s->background_pj},
+                {"activate_nj", s->activate_pj},
+                {"read_nj", s->read_pj},
+                {"write_nj", s->write_pj},
+                {"refresh_nj", s->refresh_pj}};
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(part); i++) {
+        json_object_set_new(o, part[i].key, json_real((double)part[i].pj / 1e3));
+        all += part[i].pj;
+    }
+    json_object_set_new(o, "total_nj", json_real((double)all / 1e3));
+    json_object_set_new(o, "mean_mw", json_real(1e3 * ratio(all, sim_ps))); /* pJ / ps = W */
+    return o;
+}
+
+static void add_commands(json_t *o, const struct km_dram_stats *s)
+{
+    set_u64(o, "activates", s->activates);
+    set_u64(o, "precharges", s->precharges);
+    set_u64(o, "column_reads", s->column_reads);
+    set_u64(o, "column_writes", s->column_writes);
+    set_u64(o, "rows_closed_early", s->closed_early);
+    set_u64(o, "reads_forwarded", s->forwarded);
+    set_u64(o, "write_drains", s->write_drains);
+    set_u64(o, "queue_max", s->queue_max);
+    set_u64(o, "channels", s->channels);
+    json_object_set_new(o, "data_bus_utilization",
+                        json_real(ratio(s->data_clocks, s->end_cycle * s->channels)));
+    set_u64(o, "rank_active_clocks", s->active_clocks);
+    set_u64(o, "rank_precharged_clocks", s->precharged_clocks);
+    set_u64(o, "rank_refresh_clocks", s->refresh_clocks);
+}
+
 json_t *km_hw_dram_json(const struct km_hw_stats *hw)
 {
     json_t *o = json_object();
@@ -83,16 +129,20 @@ json_t *km_hw_dram_json(const struct km_hw_stats *hw)
     set_u64(o, "reads", s->reads);
     set_u64(o, "writes", s->writes);
     set_u64(o, "end_cycle", s->end_cycle);
-    json_object_set_new(o, "read_latency_mean",
-                        json_real(s->reads ? (double)s->read_latency_sum / (double)s->reads : 0.0));
+    json_object_set_new(o, "read_latency_mean", json_real(ratio(s->read_latency_sum, s->reads)));
     set_u64(o, "read_latency_max", s->read_latency_max);
+    json_object_set_new(o, "write_latency_mean", json_real(ratio(s->write_latency_sum, s->writes)));
+    set_u64(o, "write_latency_max", s->write_latency_max);
     set_u64(o, "row_hits", s->row_hits);
     set_u64(o, "row_misses", s->row_misses);
     set_u64(o, "row_conflicts", s->row_conflicts);
     set_u64(o, "refreshes", s->refreshes);
     set_u64(o, "bytes", s->bytes);
     json_object_set_new(o, "bandwidth_bytes_per_cycle",
-                        json_real(s->end_cycle ? (double)s->bytes / (double)s->end_cycle : 0.0));
+                        json_real(ratio(s->bytes, s->end_cycle)));
     set_u64(o, "audit_violations", s->audit_violations);
+    add_commands(o, s);
+    if (s->energy_valid)
+        json_object_set_new(o, "energy", energy_json(s, hw->sim_ps));
     return o;
 }

@@ -5,7 +5,7 @@
 
 #include "models/base/bits.h"
 #include "models/base/x86_paging.h"
-#include "sim/config/hw_geom.h"
+#include "sim/config/dram_stats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -246,7 +246,6 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
         return rc;
     struct km_core *core = calloc(1, sizeof(*core));
     struct km_bus_geom bus = km_bus_geom_of(&m->bus);
-    struct km_dram_geom dram = km_dram_geom_of(&m->dram);
 
     if (!core)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory for the machine");
@@ -272,7 +271,10 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
 #else
     bool audit = false;
 #endif
-    km_dram_serial_init(&core->dram, &dram, m->dram.refresh, m->dram.page == KM_DRAM_CLOSED, audit);
+    struct km_dram_serial_cfg dram = km_dram_serial_cfg_of(&m->dram, audit);
+
+    km_dram_memory_init(&core->dram, &dram);
+    core->dram_cfg = m->dram;
     init_times(core, m);
     *out = core;
     return KM_OK;
@@ -340,9 +342,21 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
     out->dtlb.walk_refs += n->walk_refs;
 }
 
+static void add_dram(struct km_hw_stats *out, const struct km_core *core)
+{
+    uint64_t clocks = km_clock_down(km_clock_ratio_of(core->dram_cfg.clock_hz, core->clock_hz),
+                                    out->cycles);
+
+    for (uint32_t i = 0; i < core->dram.nr; i++) {
+        const struct km_dram_serial *ch = &core->dram.channel[i];
+
+        km_dram_stats_add(&out->dram, &ch->dev, &ch->n, ch->audit.violations);
+        km_dram_stats_energy(&out->dram, &ch->dev, ch->n.refreshes, clocks, &core->dram_cfg);
+    }
+}
+
 void km_core_stats(struct km_core *core, struct km_hw_stats *out)
 {
-    const struct km_dram_serial_counts *d = &core->dram.n;
     const struct km_bus_counts *b = &core->bus.n;
 
     *out = (struct km_hw_stats){.valid = true};
@@ -358,18 +372,6 @@ void km_core_stats(struct km_core *core, struct km_hw_stats *out)
         .busy_cycles = km_clock_up(core->bus_to_core, b->address_busy_clocks),
         .wait_cycles = km_clock_up(core->bus_to_core, b->wait_clocks),
     };
-    out->dram = (struct km_dram_stats){
-        .reads = d->reads,
-        .writes = d->writes,
-        .row_hits = d->row_hits,
-        .row_misses = d->row_misses,
-        .row_conflicts = d->row_conflicts,
-        .refreshes = d->refreshes,
-        .end_cycle = d->end_clock,
-        .read_latency_sum = d->read_latency_sum,
-        .read_latency_max = d->read_latency_max,
-        .bytes = d->bytes,
-        .audit_violations = core->dram.audit.violations,
-    };
+    add_dram(out, core);
     out->shared_line = km_sharing_report(&core->sharing, &out->nr_shared_lines);
 }

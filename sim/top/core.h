@@ -29,9 +29,10 @@
 #include "models/bus/clock.h"
 #include "models/cache/hier.h"
 #include "models/cpu/cpu.h"
-#include "models/dram/serial.h"
+#include "models/dram/memory.h"
 #include "models/mmu/tlb.h"
 #include "models/mmu/walk.h"
+#include "sim/config/config.h"
 #include "sim/top/machine.h"
 #include "sim/top/sharing.h"
 
@@ -146,7 +147,8 @@ struct km_core {
     uint32_t hitm_clocks;
     uint64_t frontend_dram_clocks; /* chipset path, in DRAM clocks, rounded up */
     struct km_bus bus;
-    struct km_dram_serial dram;
+    struct km_dram_memory dram;
+    struct km_dram_config dram_cfg;
     struct km_cache shared; /* memory-side cache behind the bus; sets == 0: none */
     void *shared_mem;
     bool shared_is_l3;

@@ -62,11 +62,11 @@ static uint64_t memory_read(struct km_core *core, uint64_t line, uint64_t begin,
         km_cache_place(&core->shared, line, KM_MESI_E, &victim);
         if (victim.state == KM_MESI_M) {
             core->shared.n.writebacks++;
-            km_dram_serial_write(&core->dram, victim.line << core->line_shift, core->line_bytes,
+            km_dram_memory_write(&core->dram, victim.line << core->line_shift, core->line_bytes,
                                  arrival);
         }
     }
-    uint64_t first = km_dram_serial_read(&core->dram, pa, core->line_bytes, arrival);
+    uint64_t first = km_dram_memory_read(&core->dram, pa, core->line_bytes, arrival);
 
     return km_max_u64(snoop, km_clock_up(core->dram_to_bus, first));
 }
@@ -90,7 +90,7 @@ static void memory_write(struct km_core *core, uint64_t line, uint64_t clock, ui
             return;
         core->shared.n.writebacks++;
     }
-    km_dram_serial_write(&core->dram, victim.line << core->line_shift, bytes,
+    km_dram_memory_write(&core->dram, victim.line << core->line_shift, bytes,
                          km_clock_up(core->bus_to_dram, clock));
 }
 

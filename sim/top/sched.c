@@ -204,7 +204,7 @@ void km_core_start(struct km_core *core, const struct km_program *program)
 
 int km_core_finish(struct km_core *core, struct km_err *err)
 {
-    km_dram_serial_drain(&core->dram);
+    km_dram_memory_drain(&core->dram);
     if (core->failed) {
         if (err)
             *err = core->err;

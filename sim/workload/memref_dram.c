@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * memref_dram.c - a request trace through the queued DRAM controller.
+ * memref_dram.c - a request trace through the queued DRAM controllers, one per channel.
  *
  * At most one request is offered per clock, in trace order; a refused or held-back request holds
  * back all later ones. mlp: no more than that many reads in flight; the next one is offered in the
@@ -8,9 +8,8 @@
  */
 #include "models/base/bits.h"
 #include "models/bus/clock.h"
-#include "models/dram/ctrl.h"
 #include "sim/base/progress.h"
-#include "sim/config/hw_geom.h"
+#include "sim/config/dram_stats.h"
 #include "sim/workload/memref_cache.h"
 
 #include <stdlib.h>
@@ -52,95 +51,147 @@ static uint64_t offer_clock(const struct injector *in, uint64_t now)
     return at;
 }
 
-static int run(struct injector *in, struct km_dram_ctrl *c, struct km_memref_result *out,
+/* The channels of the memory, each with its own controller. */
+struct channels {
+    struct km_dram_map map;
+    uint32_t nr;
+    struct km_dram_ctrl *ctrl[KM_DRAM_MAX_CHANNELS];
+};
+
+static struct km_dram_ctrl *channel_of(const struct channels *ch, uint64_t pa)
+{
+    return ch->ctrl[ch->nr > 1 ? km_dram_map_locate(&ch->map, pa).channel : 0];
+}
+
+static uint32_t complete_all(const struct channels *ch, uint64_t now)
+{
+    uint32_t done = 0;
+
+    for (uint32_t i = 0; i < ch->nr; i++)
+        done += km_dram_ctrl_complete(ch->ctrl[i], now);
+    return done;
+}
+
+/* Steps every channel that has something to do at `now`; returns the next clock with work. */
+static uint64_t step_all(const struct channels *ch, uint64_t now)
+{
+    uint64_t next = KM_NEVER;
+
+    for (uint32_t i = 0; i < ch->nr; i++) {
+        struct km_dram_ctrl *c = ch->ctrl[i];
+
+        if (km_dram_ctrl_next(c) <= now)
+            km_dram_ctrl_step(c, now);
+        next = km_min_u64(next, km_dram_ctrl_next(c));
+        next = km_min_u64(next, km_dram_ctrl_completion(c));
+    }
+    return next;
+}
+
+static bool all_idle(const struct channels *ch)
+{
+    for (uint32_t i = 0; i < ch->nr; i++)
+        if (!km_dram_ctrl_idle(ch->ctrl[i]))
+            return false;
+    return true;
+}
+
+/* Offers the waiting request if its time has come and its channel has room. */
+static int offer(struct injector *in, const struct channels *ch, struct km_memref_result *out,
+                 struct km_progress *progress, uint64_t now, struct km_err *err)
+{
+    bool write = in->ref.op != KM_OP_LOAD;
+
+    if (offer_clock(in, now) != now ||
+        !km_dram_ctrl_offer(channel_of(ch, in->ref.addr), in->ref.addr, write, now))
+        return KM_OK;
+    in->in_flight += !write;
+    in->index++;
+    out->records++;
+    if (progress && !(out->records & 4095))
+        km_progress_update(progress, out->records, km_ref_position(in->src), 0);
+    int rc = advance(in, err);
+
+    if (!in->have)
+        for (uint32_t i = 0; i < ch->nr; i++)
+            km_dram_ctrl_flush(ch->ctrl[i], now);
+    return rc;
+}
+
+static int run(struct injector *in, const struct channels *ch, struct km_memref_result *out,
                struct km_progress *progress, struct km_err *err)
 {
     uint64_t now = 0;
     int rc = advance(in, err);
 
     while (!rc) {
-        uint32_t done = km_dram_ctrl_complete(c, now);
-        uint64_t offer_at;
+        uint32_t done = complete_all(ch, now);
 
         if (done) {
             if (in->mlp && in->in_flight >= in->mlp)
                 in->slot_clock = now + 1;
             in->in_flight -= done;
         }
-        offer_at = offer_clock(in, now);
-        if (offer_at == now) {
-            bool write = in->ref.op != KM_OP_LOAD;
+        rc = offer(in, ch, out, progress, now, err);
+        uint64_t next = step_all(ch, now);
 
-            if (km_dram_ctrl_offer(c, in->ref.addr, write, now)) {
-                in->in_flight += !write;
-                in->index++;
-                out->records++;
-                rc = advance(in, err);
-                if (progress && !(out->records & 4095))
-                    km_progress_update(progress, out->records, km_ref_position(in->src), 0);
-            }
-            offer_at = offer_clock(in, now + 1);
-        }
-        km_dram_ctrl_step(c, now);
-        uint64_t next = km_min_u64(km_dram_ctrl_completion(c), offer_at);
-
-        if (!in->have && !c->read.nr && !c->write.nr && !c->nr_done)
+        if (!in->have && all_idle(ch))
             break;
-        next = km_min_u64(next, km_dram_ctrl_next(c));
+        /* a full queue gets room by a step or a completion only: no need to ask every clock */
+        if (in->have && km_dram_ctrl_room(channel_of(ch, in->ref.addr), in->ref.op != KM_OP_LOAD))
+            next = km_min_u64(next, offer_clock(in, now + 1));
         now = km_max_u64(next, now + 1);
     }
     return rc;
 }
 
+static void collect(const struct channels *ch, const struct km_dram_config *d,
+                    struct km_memref_result *out)
+{
+    struct km_dram_stats *s = &out->hw.dram;
+
+    out->refs = out->records;
+    out->hw.valid = true;
+    out->hw.refs = out->records;
+    for (uint32_t i = 0; i < ch->nr; i++)
+        km_dram_stats_add(s, &ch->ctrl[i]->dev, &ch->ctrl[i]->n, ch->ctrl[i]->audit.violations);
+    for (uint32_t i = 0; i < ch->nr; i++)
+        km_dram_stats_energy(s, &ch->ctrl[i]->dev, ch->ctrl[i]->n.refreshes, s->end_cycle, d);
+    out->hw.sim_ps = km_clock_down(km_clock_ratio_of(1000000000000ull, d->clock_hz), s->end_cycle);
+}
+
 int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
                    struct km_memref_result *out, struct km_progress *progress, struct km_err *err)
 {
-    const struct km_dram_config *d = &cfg->machine.dram;
-    struct km_dram_ctrl_cfg cc = {
-        .geom = km_dram_geom_of(d),
-        .fcfs = d->scheduler == KM_DRAM_FCFS,
-        .closed_page = d->page == KM_DRAM_CLOSED,
-        .refresh = d->refresh,
-        .queue_read = d->queue_read,
-        .queue_write = d->queue_write,
 #ifdef KM_CHECK
-        .audit = true,
+    const bool audit = true;
+#else
+    const bool audit = false;
 #endif
-    };
+    const struct km_dram_config *d = &cfg->machine.dram;
+    struct km_dram_ctrl_cfg cc = km_dram_ctrl_cfg_of(d, audit);
     struct injector in = {.src = src,
                           .limit = cfg->workload.limit_events,
                           .pace = cfg->workload.pace_cycles,
                           .mlp = cfg->workload.mlp};
+    struct channels ch = {.nr = d->channels};
     const char *why = km_dram_ctrl_check(&cc);
 
     *out = (struct km_memref_result){0};
     if (why)
         return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.dram: %s", why);
-    struct km_dram_ctrl *c = malloc(sizeof(*c));
+    struct km_dram_ctrl *c = calloc(ch.nr, sizeof(*c));
 
     if (!c)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "no memory");
-    km_dram_ctrl_init(c, &cc);
-    int rc = run(&in, c, out, progress, err);
-    const struct km_dram_serial_counts *n = &c->n;
+    km_dram_map_parse(&ch.map, &cc.geom);
+    for (uint32_t i = 0; i < ch.nr; i++) {
+        ch.ctrl[i] = &c[i];
+        km_dram_ctrl_init(&c[i], &cc);
+    }
+    int rc = run(&in, &ch, out, progress, err);
 
-    out->refs = out->records;
-    out->hw.valid = true;
-    out->hw.refs = out->records;
-    out->hw.sim_ps = km_clock_down(km_clock_ratio_of(1000000000000ull, d->clock_hz), n->end_clock);
-    out->hw.dram = (struct km_dram_stats){
-        .reads = n->reads,
-        .writes = n->writes,
-        .row_hits = n->row_hits,
-        .row_misses = n->row_misses,
-        .row_conflicts = n->row_conflicts,
-        .refreshes = n->refreshes,
-        .end_cycle = n->end_clock,
-        .read_latency_sum = n->read_latency_sum,
-        .read_latency_max = n->read_latency_max,
-        .bytes = n->bytes,
-        .audit_violations = c->audit.violations,
-    };
+    collect(&ch, d, out);
     free(c);
     return rc;
 }

@@ -257,7 +257,7 @@ static void memory_limits(void **state)
     assert_string_equal(log_text, "");
     km_config_release(&cfg);
     good(&cfg, "machine: {ram: 64GiB, paging: pae, dram: {ranks: 4}}\n");
-    assert_string_equal(log_text, "t.yaml:1:50: warning: machine.dram: the channel holds 16384 MiB, less "
+    assert_string_equal(log_text, "t.yaml:1:50: warning: machine.dram: the memory holds 16384 MiB, less "
                                   "than machine.ram: addresses wrap around in it\n");
     km_config_release(&cfg);
     good(&cfg, "machine: {l1d: {size: 4MiB}}\n");
@@ -270,11 +270,13 @@ static void dram_checks(void **state)
 {
     (void)state;
     bad("machine: {dram: {mapping: 'row:bank'}}\n",
-        "t.yaml:1:27: machine.dram: mapping 'row:bank' must name row, rank, bank and column once each, as "
-        "in row:rank:bank:column\n");
+        "t.yaml:1:27: machine.dram: the mapping must name row, rank, bank, column and channel (once each, or "
+        "in /BITS parts that add up), as in row:rank:bank:column or "
+        "row:rank:bank^row:column/7:channel:column, not row:bank\n");
     bad("machine: {dram: {mapping: 'row:row:bank:column'}}\n",
-        "t.yaml:1:27: machine.dram: mapping 'row:row:bank:column' must name row, rank, bank and column once "
-        "each, as in row:rank:bank:column\n");
+        "t.yaml:1:27: machine.dram: the mapping must name row, rank, bank, column and channel (once each, or "
+        "in /BITS parts that add up), as in row:rank:bank:column or "
+        "row:rank:bank^row:column/7:channel:column, not row:row:bank:column\n");
     bad("machine: {dram: {nrc: 20}}\n", "t.yaml:1:23: machine.dram: nrc (20) is shorter than nras + nrp (39): "
         "a row cycle is at least opening and closing\n");
     bad("machine: {dtlb: {entries_4k: none}}\n",

@@ -8,7 +8,8 @@
 
 static inline struct km_dram_geom ddr3_1600k(uint32_t ranks)
 {
-    return (struct km_dram_geom){.ranks = ranks,
+    return (struct km_dram_geom){.channels = 1,
+                                 .ranks = ranks,
                                  .banks = 8,
                                  .rows = 65536,
                                  .columns = 1024,

@@ -22,12 +22,16 @@ static struct km_dram_ctrl *new_ctrl(bool fcfs, bool closed, bool refresh)
 {
     struct km_dram_ctrl *c = malloc(sizeof(*c));
     struct km_dram_ctrl_cfg cfg = {.geom = ddr3_1600k(1),
-                                   .fcfs = fcfs,
-                                   .closed_page = closed,
+                                   .order = fcfs ? KM_ORDER_FCFS : KM_ORDER_FRFCFS,
+                                   .page = closed ? KM_PAGE_CLOSED : KM_PAGE_OPEN,
                                    .refresh = refresh,
                                    .audit = true,
                                    .queue_read = 32,
-                                   .queue_write = 32};
+                                   .queue_write = 32,
+                                   .queue_active = 8,
+                                   .write_high = 80,
+                                   .write_low = 20,
+                                   .write_idle = true};
 
     assert_null(km_dram_ctrl_check(&cfg));
     km_dram_ctrl_init(c, &cfg);
@@ -66,14 +70,25 @@ static void unloaded_latencies(void **state)
     free(c);
 }
 
+static void init_serial(struct km_dram_serial *s, uint32_t ranks, bool refresh,
+                        enum km_dram_paging page)
+{
+    struct km_dram_serial_cfg cfg = {.geom = ddr3_1600k(ranks),
+                                     .refresh = refresh,
+                                     .audit = true,
+                                     .page = page,
+                                     .page_timeout_clocks = 100};
+
+    km_dram_serial_init(s, &cfg);
+}
+
 static void serial_latencies(void **state)
 {
     (void)state;
     struct km_dram_serial *s = malloc(sizeof(*s));
-    struct km_dram_geom g = ddr3_1600k(1);
 
     /* First word on the pins: burst (4 clocks) minus its first clock before the end. */
-    km_dram_serial_init(s, &g, false, false, true);
+    init_serial(s, 1, false, KM_PAGE_OPEN);
     assert_int_equal(km_dram_serial_read(s, ROW(1), 64, 100), 100 + 26 - 3);
     assert_int_equal(km_dram_serial_read(s, ROW(1) + 64, 64, 200), 200 + 15 - 3);
     assert_int_equal(km_dram_serial_read(s, ROW(2), 64, 300), 300 + 37 - 3);
@@ -96,9 +111,8 @@ static void serial_refreshes_even_when_idle(void **state)
 {
     (void)state;
     struct km_dram_serial *s = malloc(sizeof(*s));
-    struct km_dram_geom g = ddr3_1600k(2);
 
-    km_dram_serial_init(s, &g, true, true, true);
+    init_serial(s, 2, true, KM_PAGE_CLOSED);
     /* In the middle of a refresh of rank 0 (due at 6240): PRE all is not needed, ACT at 6240 + 208.
      */
     km_dram_serial_read(s, ROW(1) * 2, 64, 10);
@@ -123,7 +137,7 @@ static void frfcfs_prefers_open_rows(void **state)
         assert_true(km_dram_ctrl_offer(c, ROW(2), false, 61));
         km_dram_ctrl_step(c, 61);
         assert_true(km_dram_ctrl_offer(c, ROW(1) + 128, false, 62));
-        for (clock = 62; c->read.nr || c->nr_done; clock++) {
+        for (clock = 62; !km_dram_ctrl_idle(c); clock++) {
             km_dram_ctrl_complete(c, clock);
             km_dram_ctrl_step(c, clock);
         }
@@ -170,7 +184,7 @@ static uint64_t random_traffic(bool fcfs, bool closed, bool refresh, bool skip)
     uint64_t now = 0, done = 0, sent = 0, hash = 0, next_offer = 0, pa = 0;
     bool write = false;
 
-    while (sent < 3000 || c->read.nr || c->write.nr || c->nr_done) {
+    while (sent < 3000 || !km_dram_ctrl_idle(c)) {
         done += km_dram_ctrl_complete(c, now);
         if (sent < 3000 && now >= next_offer) {
             if (!pa) {

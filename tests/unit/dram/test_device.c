@@ -119,7 +119,7 @@ static const struct rule_case cases[] = {
 
 static struct km_dram_addr address(uint32_t rank, uint32_t bank, uint32_t row)
 {
-    return (struct km_dram_addr){rank, bank, row, 0};
+    return (struct km_dram_addr){rank, bank, row, 0, 0};
 }
 
 static void device_rules(void **state)
@@ -221,9 +221,10 @@ static void address_mapping(void **state)
     a = km_dram_locate(&d, 1u << 16);
     assert_int_equal(a.rank, 1);
     assert_int_equal(a.row, 0);
-    strcpy(g.mapping, "rank:row:column:bank");
+    strcpy(g.mapping, "rank:row:column/7:bank:column");
     km_dram_init(&d, &g);
-    assert_int_equal(km_dram_locate(&d, 8).bank, 1);
+    assert_int_equal(km_dram_locate(&d, 64).bank, 1);
+    assert_int_equal(km_dram_locate(&d, 1 << 9).column, 8);
     static const char *const bad[] = {"",
                                       "row",
                                       "row:bank:column",
@@ -231,12 +232,51 @@ static void address_mapping(void **state)
                                       "row:rank:bank:col",
                                       "row:rank:bank:column:row",
                                       ":::",
-                                      "row:rank:bank:column:"};
+                                      "row:rank:bank:column:",
+                                      "row:rank:column:bank", /* a burst would cross banks */
+                                      "row:rank:bank:column/9:column/2",
+                                      "row:rank:bank:column/3",
+                                      "row:rank:bank^:column",
+                                      "row:rank:bank^bank:column",
+                                      "row^bank:rank:bank^row:column",
+                                      "row:rank:bank^row+x:column"};
     for (size_t i = 0; i < KM_ARRAY_LEN(bad); i++) {
         strcpy(g.mapping, bad[i]);
         if (!km_dram_check(&g))
             print_error("accepted: %s\n", bad[i]);
         assert_non_null(km_dram_check(&g));
+    }
+}
+
+/* The formulas of hashed and split mappings bit by bit, and that no two addresses meet. */
+static void mapping_formulas(void **state)
+{
+    (void)state;
+    struct km_dram_geom g = {.channels = 2,
+                             .ranks = 2,
+                             .banks = 4,
+                             .rows = 16,
+                             .columns = 32,
+                             .bus_bytes = 8,
+                             .burst = 8,
+                             .mapping = "row:rank^row+2:bank^row^column+3:column/2:channel:column"};
+    static bool seen[2 * 2 * 4 * 16 * 32];
+    struct km_dram_map map;
+
+    assert_null(km_dram_map_parse(&map, &g));
+    for (uint32_t word = 0; word < KM_ARRAY_LEN(seen); word++) {
+        struct km_dram_addr a = km_dram_map_locate(&map, word * 8ull);
+        uint32_t column = (word & 7) | (word >> 4 & 3) << 3, row = word >> 9;
+
+        assert_int_equal(a.column, column);
+        assert_int_equal(a.channel, word >> 3 & 1);
+        assert_int_equal(a.row, row);
+        assert_int_equal(a.bank, (word >> 6 & 3) ^ (row & 3) ^ (column >> 3 & 3));
+        assert_int_equal(a.rank, (word >> 8 & 1) ^ (row >> 2 & 1));
+        uint32_t index = (((a.channel * 2 + a.rank) * 4 + a.bank) * 16 + a.row) * 32 + a.column;
+
+        assert_false(seen[index]);
+        seen[index] = true;
     }
 }
 
@@ -263,7 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_rules),       cmocka_unit_test(audit_rules),
         cmocka_unit_test(audit_state_errors), cmocka_unit_test(address_mapping),
-        cmocka_unit_test(impossible_timings),
+        cmocka_unit_test(impossible_timings), cmocka_unit_test(mapping_formulas),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@
 #define PRE KM_DRAM_PRE
 #define PREA KM_DRAM_PREA
 #define REF KM_DRAM_REF
-#define T0 1000 /* the first command */
+#define T0 1000  /* the first command */
 #define LATE 500 /* long after it: rules of the row no longer bind */
 
 struct step {
@@ -59,9 +59,7 @@ static unsigned scenarios(const struct km_dram_geom *g, struct scenario out[32])
         {"tRCD before a write", {{ACT, 0, 0, T0}, {WR, 0, 0, T0 + g->nrcd}}, 2},
         {"tRAS", {{ACT, 0, 0, T0}, {PRE, 0, 0, T0 + g->nras}}, 2},
         {"tRAS before precharge all", {{ACT, 0, 1, T0}, {PREA, 0, 0, T0 + g->nras}}, 2},
-        {"tRC",
-         {{ACT, 0, 0, T0}, {PRE, 0, 0, T0 + g->nras}, {ACT, 0, 0, T0 + row_cycle}},
-         3},
+        {"tRC", {{ACT, 0, 0, T0}, {PRE, 0, 0, T0 + g->nras}, {ACT, 0, 0, T0 + row_cycle}}, 3},
         {"tRP", {{ACT, 0, 0, T0}, {PRE, 0, 0, T0 + LATE}, {ACT, 0, 0, T0 + LATE + g->nrp}}, 3},
         {"tRP after precharge all",
          {{ACT, 0, 0, T0}, {PREA, 0, 0, T0 + LATE}, {ACT, 0, 0, T0 + LATE + g->nrp}},
@@ -93,18 +91,14 @@ static unsigned scenarios(const struct km_dram_geom *g, struct scenario out[32])
          {{ACT, 0, 0, T0}, {RD, 0, 0, T0 + LATE}, {WR, 0, 0, T0 + LATE + turn}},
          3},
         {"tWTR",
-         {{ACT, 0, 0, T0},
-          {WR, 0, 0, T0 + LATE},
-          {RD, 0, 0, T0 + LATE + g->ncwl + data + g->nwtr}},
+         {{ACT, 0, 0, T0}, {WR, 0, 0, T0 + LATE}, {RD, 0, 0, T0 + LATE + g->ncwl + data + g->nwtr}},
          3},
         {"tRTP", {{ACT, 0, 0, T0}, {RD, 0, 0, T0 + LATE}, {PRE, 0, 0, T0 + LATE + g->nrtp}}, 3},
         {"tRTP before precharge all",
          {{ACT, 0, 1, T0}, {RD, 0, 1, T0 + LATE}, {PREA, 0, 0, T0 + LATE + g->nrtp}},
          3},
         {"tWR",
-         {{ACT, 0, 0, T0},
-          {WR, 0, 0, T0 + LATE},
-          {PRE, 0, 0, T0 + LATE + g->ncwl + data + g->nwr}},
+         {{ACT, 0, 0, T0}, {WR, 0, 0, T0 + LATE}, {PRE, 0, 0, T0 + LATE + g->ncwl + data + g->nwr}},
          3},
         {"tWR before precharge all",
          {{ACT, 0, 1, T0},
@@ -144,11 +138,11 @@ static uint64_t device_says(const struct km_dram_geom *g, const struct scenario 
 
     km_dram_init(&d, g);
     for (unsigned k = 0; k + 1 < s->nr; k++) {
-        struct km_dram_addr a = {s->step[k].rank, s->step[k].bank, 7, 0};
+        struct km_dram_addr a = {s->step[k].rank, s->step[k].bank, 7, 0, 0};
 
         km_dram_issue(&d, s->step[k].cmd, &a, s->step[k].at);
     }
-    struct km_dram_addr a = {last->rank, last->bank, 7, 0};
+    struct km_dram_addr a = {last->rank, last->bank, 7, 0, 0};
 
     return km_dram_earliest(&d, last->cmd, &a);
 }
@@ -159,7 +153,7 @@ static uint64_t audit_objects(const struct km_dram_geom *g, const struct scenari
 
     km_dram_audit_init(&audit, g, false);
     for (unsigned k = 0; k < s->nr; k++) {
-        struct km_dram_addr a = {s->step[k].rank, s->step[k].bank, 7, 0};
+        struct km_dram_addr a = {s->step[k].rank, s->step[k].bank, 7, 0, 0};
 
         if (k + 1 == s->nr)
             assert_int_equal(audit.violations, 0);
@@ -207,8 +201,9 @@ static unsigned check_preset(const char *path)
 
 static void every_rule_of_every_preset(void **state)
 {
-    static const char *const wanted[] = {"sdr-pc100", "sdr-pc133", "ddr-400",   "ddr2-533",  "ddr2-800",
-                                         "ddr3-800",  "ddr3-1066", "ddr3-1333", "ddr3-1600k"};
+    static const char *const wanted[] = {"sdr-pc100", "sdr-pc133", "ddr-400",
+                                         "ddr2-533",  "ddr2-800",  "ddr3-800",
+                                         "ddr3-1066", "ddr3-1333", "ddr3-1600k"};
     glob_t found;
 
     (void)state;
