@@ -40,6 +40,7 @@ void km_dram_ctrl_init(struct km_dram_ctrl *c, const struct km_dram_ctrl_cfg *cf
     memset(c, 0, sizeof(*c));
     c->cfg = *cfg;
     km_dram_init(&c->dev, &cfg->geom);
+    c->bank_bits = km_log2(cfg->geom.banks);
     c->line_shift = km_log2(cfg->geom.burst * cfg->geom.bus_bytes);
     init_queue(&c->read, cfg->queue_read);
     init_queue(&c->write, cfg->queue_write);
@@ -100,12 +101,20 @@ uint32_t km_dram_ctrl_complete(struct km_dram_ctrl *c, uint64_t now)
 
 static uint32_t bank_of(const struct km_dram_ctrl *c, const struct km_dram_addr *a)
 {
-    return a->rank * c->cfg.geom.banks + a->bank;
+    return (a->rank << c->bank_bits) + a->bank;
+}
+
+static struct km_dram_addr bank_address(const struct km_dram_ctrl *c, uint32_t bank)
+{
+    return (struct km_dram_addr){.rank = bank >> c->bank_bits,
+                                 .bank = bank & (c->cfg.geom.banks - 1)};
 }
 
 static uint32_t open_row(const struct km_dram_ctrl *c, uint32_t bank)
 {
-    return c->dev.rank[bank / c->cfg.geom.banks].bank[bank % c->cfg.geom.banks].row;
+    struct km_dram_addr a = bank_address(c, bank);
+
+    return km_dram_open_row(&c->dev, &a);
 }
 
 /* Oldest requests for the open row and for others, after the row changed. */
@@ -192,6 +201,33 @@ bool km_dram_ctrl_room(const struct km_dram_ctrl *c, bool write)
            (write || c->nr_done + c->read.nr + c->read.nr_active < DONE_MAX);
 }
 
+/* Whether writes are drained, as the queues are now. */
+static bool drain_mode(const struct km_dram_ctrl *c)
+{
+    uint64_t reads = occupied(c, &c->read), writes = occupied(c, &c->write), max = c->write.max;
+
+    if (!c->writing)
+        return writes * 100 > max * c->cfg.write_high || (c->cfg.write_idle && !reads && writes);
+    return writes && (writes * 100 >= max * c->cfg.write_low || (c->cfg.write_idle && !reads));
+}
+
+/* When the channel has to look at a request that just came: a request whose command is not yet legal,
+ * or that the current mode leaves waiting, gives it nothing to do before. */
+static uint64_t clock_to_look(const struct km_dram_ctrl *c, const struct km_dram_queue *q,
+                              const struct km_dram_addr *a, bool write, uint64_t now)
+{
+    uint32_t row = km_dram_open_row(&c->dev, a);
+    enum km_dram_cmd cmd = write ? KM_DRAM_WR : KM_DRAM_RD;
+
+    if (drain_mode(c) != c->writing)
+        return now;
+    if ((q == &c->write) != c->writing)
+        return KM_NEVER;
+    if (row != a->row)
+        cmd = row == KM_DRAM_NO_ROW ? KM_DRAM_ACT : KM_DRAM_PRE;
+    return km_max_u64(now, km_dram_earliest(&c->dev, cmd, a));
+}
+
 bool km_dram_ctrl_offer(struct km_dram_ctrl *c, uint64_t pa, bool write, uint64_t now)
 {
     struct km_dram_queue *q = write ? &c->write : &c->read;
@@ -216,7 +252,7 @@ bool km_dram_ctrl_offer(struct km_dram_ctrl *c, uint64_t pa, bool write, uint64_
     }
     enqueue(c, q, &r);
     c->n.queue_max = km_max_u64(c->n.queue_max, c->read.nr + c->write.nr);
-    c->next = now;
+    c->next = km_min_u64(c->next, clock_to_look(c, q, &r.addr, write, now));
     return true;
 }
 
@@ -243,15 +279,17 @@ struct choice {
 static void consider(struct km_dram_ctrl *c, struct choice *best, struct km_dram_queue *q,
                      uint32_t bank, uint8_t slot, enum km_dram_cmd cmd, uint64_t now)
 {
-    const struct km_dram_request *r = q ? &q->req[slot] : &c->active[bank];
-    uint64_t at = km_dram_earliest(&c->dev, cmd, &r->addr);
-    bool column = cmd == KM_DRAM_RD || cmd == KM_DRAM_WR;
-    uint64_t rank = r->age | (c->cfg.order == KM_ORDER_ROWHIT && !column ? AFTER_HITS : 0);
+    struct km_dram_addr a = bank_address(c, bank);
+    uint64_t at = km_dram_earliest(&c->dev, cmd, &a);
 
     if (at > now) {
         best->earliest = km_min_u64(best->earliest, at);
         return;
     }
+    uint64_t rank = q ? q->req[slot].age : c->active[bank].age;
+
+    if (c->cfg.order == KM_ORDER_ROWHIT && cmd != KM_DRAM_RD && cmd != KM_DRAM_WR)
+        rank |= AFTER_HITS;
     if (best->found && best->rank < rank)
         return;
     best->queue = q;
@@ -279,8 +317,7 @@ static void choose_in_bank(struct km_dram_ctrl *c, struct km_dram_queue *q, uint
     bool active = c->active_banks >> bank & 1, capped;
 
     if (!(c->open_banks >> bank & 1)) {
-        if (!c->cfg.queue_active ||
-            (uint32_t)__builtin_popcountll(c->active_banks) < c->cfg.queue_active)
+        if (!c->cfg.queue_active || c->read.nr_active + c->write.nr_active < c->cfg.queue_active)
             consider(c, best, q, bank, b->head, KM_DRAM_ACT, now);
         return;
     }
@@ -446,8 +483,7 @@ static void close_idle_row(struct km_dram_ctrl *c, uint64_t now, struct choice *
 {
     for (uint64_t left = c->open_banks & ~c->active_banks; left; left &= left - 1) {
         uint32_t bank = (uint32_t)__builtin_ctzll(left);
-        struct km_dram_addr a = {.rank = bank / c->cfg.geom.banks,
-                                 .bank = bank % c->cfg.geom.banks};
+        struct km_dram_addr a = bank_address(c, bank);
 
         if (c->read.bank[bank].hit != NONE || c->write.bank[bank].hit != NONE)
             continue;
@@ -468,17 +504,10 @@ static void close_idle_row(struct km_dram_ctrl *c, uint64_t now, struct choice *
 
 static void set_mode(struct km_dram_ctrl *c)
 {
-    uint64_t reads = occupied(c, &c->read), writes = occupied(c, &c->write), max = c->write.max;
-    bool was = c->writing;
+    bool writing = drain_mode(c);
 
-    if (!c->writing)
-        c->writing =
-            writes * 100 > max * c->cfg.write_high || (c->cfg.write_idle && !reads && writes);
-    else if (c->cfg.write_idle)
-        c->writing = writes && (writes * 100 >= max * c->cfg.write_low || !reads);
-    else
-        c->writing = writes && writes * 100 >= max * c->cfg.write_low;
-    c->n.write_drains += c->writing && !was;
+    c->n.write_drains += writing && !c->writing;
+    c->writing = writing;
 }
 
 void km_dram_ctrl_step(struct km_dram_ctrl *c, uint64_t now)

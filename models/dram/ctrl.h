@@ -83,7 +83,7 @@ struct km_dram_ctrl {
     uint32_t hits[KM_DRAM_ALL_BANKS];  /* column commands since the row was opened */
     uint64_t last_column[KM_DRAM_ALL_BANKS];
     bool writing; /* draining writes */
-    uint32_t line_shift;
+    uint32_t line_shift, bank_bits;
     uint64_t refresh_due[KM_DRAM_MAX_RANKS];
     uint64_t next; /* earliest clock with work, after the last step */
     uint64_t age;

@@ -54,19 +54,6 @@ void km_dram_init(struct km_dram *d, const struct km_dram_geom *g)
             d->rank[r].bank[b].row = KM_DRAM_NO_ROW;
 }
 
-uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd,
-                          const struct km_dram_addr *a)
-{
-    const struct km_dram_rank *rank = &d->rank[a->rank];
-    uint64_t at = rank->next[cmd];
-
-    if (cmd != KM_DRAM_PREA && cmd != KM_DRAM_REF)
-        at = km_max_u64(at, rank->bank[a->bank].next[cmd]);
-    if (cmd == KM_DRAM_ACT && d->geom.nfaw && rank->act[rank->act_at])
-        at = km_max_u64(at, rank->act[rank->act_at] - 1 + d->geom.nfaw);
-    return at;
-}
-
 static void raise_next(uint64_t *next, uint64_t at)
 {
     if (*next < at)

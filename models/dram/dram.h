@@ -152,8 +152,21 @@ static inline struct km_dram_addr km_dram_locate(const struct km_dram *d, uint64
 uint32_t km_dram_rules(const struct km_dram_geom *g, struct km_dram_rule rule[KM_DRAM_MAX_RULES]);
 
 /* First clock at which cmd to addr breaks no rule. Row state is not part of it. */
-uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd,
-                          const struct km_dram_addr *a);
+static inline uint64_t km_dram_earliest(const struct km_dram *d, enum km_dram_cmd cmd,
+                                        const struct km_dram_addr *a)
+{
+    const struct km_dram_rank *rank = &d->rank[a->rank];
+    uint64_t at = rank->next[cmd], other = 0;
+
+    if (cmd != KM_DRAM_PREA && cmd != KM_DRAM_REF)
+        other = rank->bank[a->bank].next[cmd];
+    if (cmd == KM_DRAM_ACT && d->geom.nfaw && rank->act[rank->act_at]) {
+        uint64_t window = rank->act[rank->act_at] - 1 + d->geom.nfaw;
+
+        at = at > window ? at : window;
+    }
+    return at > other ? at : other;
+}
 /* Issues cmd at now; state and rule violations of ours are bugs. */
 void km_dram_issue(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
                    uint64_t now);

@@ -27,6 +27,7 @@ struct injector {
 /* Loads the next request; negative on error. */
 static int advance(struct injector *in, struct km_err *err)
 {
+    in->have = false;
     if (in->limit && in->index >= in->limit)
         return KM_OK;
     int rc = km_ref_next(in->src, &in->ref, err);

@@ -243,6 +243,15 @@ static void dram_closed_form(void **state)
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
     assert_int_equal(km_memref_dram(src, &cfg, &r, NULL, &err), KM_OK);
     km_ref_close(src);
+    /* workload.limit ends the trace early, and the run with it. */
+    struct km_memref_result part;
+
+    cfg.workload.limit_events = 10;
+    assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
+    assert_int_equal(km_memref_dram(src, &cfg, &part, NULL, &err), KM_OK);
+    km_ref_close(src);
+    assert_int_equal(part.records, 10);
+    assert_int_equal(part.hw.dram.reads, 10);
     /* Rows of 8 KiB in banks 0, 1, 2: three activates of closed banks. */
     assert_int_equal(r.hw.dram.row_misses, 3);
     assert_int_equal(r.hw.dram.row_hits, N - 3);
