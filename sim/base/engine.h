@@ -10,6 +10,7 @@
 #include "models/base/types.h"
 #include "sim/base/err.h"
 #include "sim/base/hw_stats.h"
+#include "sim/base/probe.h"
 #include "sim/base/program.h"
 #include "sim/base/window.h"
 
@@ -26,6 +27,8 @@ struct km_engine_ops {
     int (*create)(void **m, const struct km_config *cfg, const struct km_window *window,
                   struct km_err *err);
     void (*set_cr3)(void *m, km_paddr cr3);
+    /* Before run: where the machine shows its signals and DRAM commands; NULL: nowhere. */
+    void (*set_probe)(void *m, const struct km_probe *probe);
     struct km_cpu *(*null_port)(void *m, unsigned cpu);
     int (*run)(void *m, const struct km_program *program, struct km_err *err);
     void (*stats)(void *m, struct km_hw_stats *out);

@@ -15,6 +15,7 @@ extern "C" {
 
 struct km_config;
 struct km_err;
+struct km_run_options;
 
 struct km_command {
     const char *name;
@@ -28,6 +29,7 @@ extern const struct km_command km_commands[]; /* sorted by name, ends with a NUL
 
 int km_cli_main(int argc, char **argv);
 
+int km_cmd_bench(int argc, char **argv);
 int km_cmd_compare(int argc, char **argv);
 int km_cmd_config(int argc, char **argv);
 int km_cmd_list(int argc, char **argv);
@@ -39,6 +41,8 @@ int km_cmd_trace(int argc, char **argv);
 __attribute__((format(printf, 2, 3))) int km_cli_usage(const char *command, const char *fmt, ...);
 /* Says what is wrong with the option getopt_long just refused (argv as it left it). */
 int km_cli_bad_option(const char *command, int returned, int argc, char **argv);
+/* Runs what a loaded configuration describes. */
+int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err);
 /* km_config_load's report: prints on stderr. */
 void km_cli_report(void *ctx, const struct km_err *err);
 

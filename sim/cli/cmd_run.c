@@ -12,6 +12,7 @@
 #include "sim/config/config.h"
 #include "sim/top/engine_systemc.h"
 #include "sim/workload/memref.h"
+#include "sim/workload/micro.h"
 #include "sim/workload/replay.h"
 #include "sim/workload/user_heap.h"
 
@@ -109,15 +110,22 @@ static int parse(struct args *a, int argc, char **argv)
     return KM_EXIT_OK;
 }
 
-static int start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
+static bool needs_trace(enum km_workload_type type)
 {
-    if (cfg->workload.type != KM_WL_POINTER_CHASE && !cfg->workload.trace[0])
+    return type != KM_WL_POINTER_CHASE && type != KM_WL_SLAB_TEST && type != KM_WL_PAGE_BENCH;
+}
+
+int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
+{
+    if (needs_trace(cfg->workload.type) && !cfg->workload.trace[0])
         return km_fail(err, KM_E_USAGE, cfg->file, 0, 0,
                        "workload.trace is not set: name the trace there or with --trace PATH");
     if (cfg->workload.type == KM_WL_REPLAY)
         return km_replay_run(cfg, run, err);
     if (cfg->workload.type == KM_WL_USER_HEAP)
         return km_user_heap_run(cfg, run, err);
+    if (cfg->workload.type == KM_WL_SLAB_TEST || cfg->workload.type == KM_WL_PAGE_BENCH)
+        return km_micro_run(cfg, run, err);
     return km_memref_run(cfg, run, err);
 }
 
@@ -134,7 +142,7 @@ static int execute(struct args *a)
             snprintf(out_dir, sizeof(out_dir), "results/%s", cfg.name);
             a->run.out_dir = out_dir;
         }
-        rc = start(&cfg, &a->run, &err);
+        rc = km_cli_start(&cfg, &a->run, &err);
         if (rc)
             km_err_print(&err);
         else if (!a->run.quiet)

@@ -4,6 +4,17 @@
 #include "sim/cli/cli.h"
 
 const struct km_command km_commands[] = {
+    {"bench", km_cmd_bench,
+     "NAME [--machine M] [--set key.path=value]... [--out DIR] [--quiet] [--force]",
+     "run a built-in benchmark on a machine and print its table",
+     "  lat-mem-rd   load-to-use latency by buffer size and stride (default: p3-xeon-700x2)\n"
+     "  page-bench   page allocator, cycles per call by order (default: p4-northwood)\n"
+     "  slab-test    kmalloc and kfree, cycles per call by size (default: p4-northwood)\n"
+     "  -m, --machine M       preset (kmemsim list machines)\n"
+     "  -s, --set KEY=VALUE   override one option, e.g. workload.chase_max=32MiB; may be repeated\n"
+     "  -o, --out DIR         results folder (default: results/bench-NAME)\n"
+     "  -q, --quiet           no progress line, the table only\n"
+     "  -f, --force           write into a results folder that is not empty\n"},
     {"compare", km_cmd_compare, "DIR DIR [DIR...] [-o FILE.html]",
      "compare finished runs: table, overlaid plots, compare.html",
      "  -o, --out FILE   page to write (default: compare.html)\n"},

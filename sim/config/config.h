@@ -28,7 +28,9 @@ enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED, KM_DRAM_TIMEOUT };
 enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
 enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
 enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
-enum km_workload_type { KM_WL_MEMREF, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_USER_HEAP };
+enum km_workload_type { KM_WL_MEMREF, KM_WL_PAGE_BENCH, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_SLAB_TEST, KM_WL_USER_HEAP };
+enum km_chase_order { KM_CHASE_LINEAR, KM_CHASE_RANDOM };
+enum km_chase_pages { KM_CHASE_4K, KM_CHASE_LARGE };
 enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
 enum km_replay_mode { KM_REPLAY_ORACLE, KM_REPLAY_BUDDY, KM_REPLAY_PAGES, KM_REPLAY_OBJECTS };
 enum km_pacing { KM_PACE_TIMESTAMPS, KM_PACE_BACK_TO_BACK };
@@ -117,6 +119,10 @@ struct km_workload_config {
     /* pointer-chase */
     uint64_t chase_max_bytes;
     uint32_t chase_stride_bytes;
+    char chase_strides[128]; /* several; empty: chase_stride alone */
+    enum km_chase_order chase_order;
+    enum km_chase_pages chase_pages;
+    uint32_t micro_count; /* slab-test, page-bench: calls per phase */
     bool split_lines; /* memref: a reference across a line border counts once per line */
 };
 
@@ -130,7 +136,8 @@ struct km_replay_config {
 
 struct km_report_config {
     uint64_t period_ns;
-    bool plots, html, trace_out, vcd;
+    bool plots, html, trace_out, vcd, dram_commands;
+    uint64_t vcd_changes; /* most changes a waveform keeps */
 };
 
 struct km_config {

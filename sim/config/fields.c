@@ -85,9 +85,21 @@ static const struct km_choice tristate_choices[] = {
 };
 static const struct km_choice workload_choices[] = {
     {"memref", KM_WL_MEMREF, "a memory-reference trace drives caches and TLBs, or DRAM alone"},
+    {"page-bench", KM_WL_PAGE_BENCH, "blocks of each order allocated and freed on a fresh kernel (page_bench.csv)"},
     {"pointer-chase", KM_WL_POINTER_CHASE, "dependent loads over growing buffers (lat_mem_rd.csv)"},
     {"replay", KM_WL_REPLAY, "a captured kernel trace drives the allocator stack"},
+    {"slab-test", KM_WL_SLAB_TEST, "kmalloc and kfree of each size on a fresh kernel (slab_test.csv)"},
     {"user-heap", KM_WL_USER_HEAP, "an mtrace(3) text drives a process's heap (user-heap.json, user-heap.csv)"},
+    {0},
+};
+static const struct km_choice chase_order_choices[] = {
+    {"linear", KM_CHASE_LINEAR, "ascending"},
+    {"random", KM_CHASE_RANDOM, "one random cycle through the buffer"},
+    {0},
+};
+static const struct km_choice chase_pages_choices[] = {
+    {"4k", KM_CHASE_4K, "the buffer is mapped by 4 KiB pages"},
+    {"large", KM_CHASE_LARGE, "the kernel's linear map: 2 or 4 MiB pages"},
     {0},
 };
 static const struct km_choice format_choices[] = {
@@ -330,6 +342,14 @@ static const struct km_field workload_fields[] = {
      .max = 1 * GIB, .def = "8MiB", .help = "pointer-chase: largest buffer"},
     {.key = "chase_stride", .type = KM_FIELD_SIZE, AT(WORKLOAD, chase_stride_bytes), .min = 4,
      .max = 1 * MIB, .def = "64B", .help = "pointer-chase: distance of elements"},
+    {.key = "chase_strides", .type = KM_FIELD_STRING, AT(WORKLOAD, chase_strides), .def = "",
+     .help = "pointer-chase: several distances, as in 64B,4KiB; empty: chase_stride"},
+    {.key = "chase_order", .type = KM_FIELD_CHOICE, AT(WORKLOAD, chase_order),
+     .choices = chase_order_choices, .def = "random", .help = "pointer-chase: order of elements"},
+    {.key = "chase_pages", .type = KM_FIELD_CHOICE, AT(WORKLOAD, chase_pages),
+     .choices = chase_pages_choices, .def = "large", .help = "pointer-chase: pages of the buffer"},
+    {.key = "micro_count", .type = KM_FIELD_NUMBER, AT(WORKLOAD, micro_count), .min = 1, .max = 1000000,
+     .unit = "calls", .def = "10000", .help = "slab-test, page-bench: calls in each phase"},
     {.key = "split_lines", .type = KM_FIELD_BOOL, AT(WORKLOAD, split_lines), .def = "false",
      .help = "memref: a reference that crosses a line border counts once per line; else its first byte counts"},
 };
@@ -356,7 +376,11 @@ static const struct km_field report_fields[] = {
     {.key = "trace_out", .type = KM_FIELD_BOOL, AT(REPORT, trace_out), .def = "false",
      .help = "write the simulated kernel's own tracepoints, trace.out.txt.gz"},
     {.key = "vcd", .type = KM_FIELD_BOOL, AT(REPORT, vcd), .def = "false",
-     .help = "write signals of the machine as a waveform"},
+     .help = "write signals of bus and DRAM as a waveform, waves.vcd"},
+    {.key = "vcd_changes", .type = KM_FIELD_NUMBER, AT(REPORT, vcd_changes), .min = 1, .max = 100000000,
+     .unit = "changes", .def = "4000000", .help = "later changes are left out of waves.vcd"},
+    {.key = "dram_commands", .type = KM_FIELD_BOOL, AT(REPORT, dram_commands), .def = "false",
+     .help = "write every DRAM command with its clock, dram_commands.csv.gz"},
 };
 
 static const struct km_default l2_defaults[] = {{"size", "2MiB"}, {"latency", "10"}, {0}};

@@ -226,20 +226,16 @@ static void check_workload(struct check *c)
               "chase_stride must be a multiple of 4 bytes and at most chase_max");
 }
 
-/* Options the tables promise but no part of the program acts on: silence would mislead. */
-static void check_without_effect(struct check *c)
+/* Signals and commands come from the timed machine or the DRAM controllers. */
+static void check_probe(struct check *c)
 {
-    const struct {
-        bool on;
-        const char *section, *key;
-    } option[] = {
-        {c->cfg->report.vcd, "report", "vcd"},
-    };
+    const struct km_config *cfg = c->cfg;
+    bool shown = cfg->timing == KM_TIMING_FULL;
 
-    for (size_t i = 0; i < KM_ARRAY_LEN(option); i++)
-        if (option[i].on)
-            warning(c, option[i].section, option[i].key, "%s has no effect in this version",
-                    option[i].key);
+    if (cfg->report.vcd && !shown)
+        warning(c, "report", "vcd", "vcd has no effect with timing: off");
+    if (cfg->report.dram_commands && !shown)
+        warning(c, "report", "dram_commands", "dram_commands has no effect with timing: off");
 }
 
 /* Options that act in some replay modes only. */
@@ -290,6 +286,6 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_dram_timing(&c);
     check_workload(&c);
     check_replay(&c);
-    check_without_effect(&c);
+    check_probe(&c);
     return c.nr_errors;
 }

@@ -21,6 +21,7 @@ static const char *const run_files[] = {
     "fragmentation.csv", "latency.csv",          "latency_hist.csv", "callsites.csv",
     "false_sharing.csv", "events.csv",           "lat_mem_rd.csv",   "trace.out.txt.gz",
     "report.html",       "compare.html",         "user-heap.csv",    "user-heap.json",
+    "waves.vcd",         "dram_commands.csv.gz", "slab_test.csv",   "page_bench.csv",
 };
 static const char *const proc_files[] = {
     "buddyinfo",   "pagetypeinfo", "zoneinfo", "slabinfo", "extfrag_index", "unusable_index",

@@ -9,7 +9,7 @@
 
 const struct km_plot *const km_plots[] = {
     &km_plot_buddyinfo,     &km_plot_buddyinfo_vs_real, &km_plot_false_sharing,
-    &km_plot_fragmentation, &km_plot_latency_cdf,       NULL,
+    &km_plot_fragmentation, &km_plot_lat_mem_rd,        &km_plot_latency_cdf, NULL,
 };
 
 /* 1: data written, 0: there is none, negative: error in d. */

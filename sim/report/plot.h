@@ -36,7 +36,7 @@ struct km_plot {
 /* Sorted by name, NULL-terminated; also what `kmemsim list plots` shows. */
 extern const struct km_plot *const km_plots[];
 extern const struct km_plot km_plot_buddyinfo, km_plot_buddyinfo_vs_real, km_plot_false_sharing,
-    km_plot_fragmentation, km_plot_latency_cdf;
+    km_plot_fragmentation, km_plot_lat_mem_rd, km_plot_latency_cdf;
 
 /* Draws all plots of d into d/plots. Missing gnuplot is a warning. */
 int km_plots_draw(struct km_outdir *d);

@@ -63,6 +63,10 @@ int km_report_open(struct km_report **out, const char *dir, const struct km_conf
     open_events(r);
     km_truth_open(&r->truth, &r->dir);
     km_fragmentation_open(&r->frag, &r->dir);
+    if (!km_report_probe_open(r)) {
+        km_report_close(r);
+        return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
+    }
     if (r->dir.failed) {
         if (err)
             *err = r->dir.err;
@@ -146,7 +150,7 @@ void km_report_callsite(struct km_report *r, const char *site,
 void km_report_trace_line(struct km_report *r, const char *line, size_t len)
 {
     if (!r->trace_out.dir)
-        km_trace_out_open(&r->trace_out, &r->dir);
+        km_trace_out_open(&r->trace_out, &r->dir, "trace.out.txt.gz");
     km_trace_out_line(&r->trace_out, line, len);
 }
 
@@ -176,6 +180,7 @@ bool km_report_skill(const struct km_report *r, const char *zone, double *skill,
 
 static void finish_files(struct km_report *r, const struct km_hw_stats *hw)
 {
+    km_report_probe_finish(r);
     km_out_commit(&r->buddyinfo);
     km_out_commit(&r->events);
     km_out_commit(&r->truth.out);
@@ -215,6 +220,8 @@ void km_report_close(struct km_report *r)
     km_out_abandon(&r->truth.out);
     km_out_abandon(&r->frag.out);
     km_trace_out_abandon(&r->trace_out);
+    km_trace_out_abandon(&r->dram_commands);
+    km_vcd_free(r->vcd);
     km_latency_release(&r->latency);
     km_callsites_release(&r->callsites);
     free(r);

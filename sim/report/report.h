@@ -11,6 +11,7 @@
 
 #include "sim/base/err.h"
 #include "sim/base/hw_stats.h"
+#include "sim/base/probe.h"
 #include "sim/config/config.h"
 
 struct km_report;
@@ -65,6 +66,10 @@ void km_report_callsite(struct km_report *r, const char *site,
 
 /* One line of DIR/trace.out.txt.gz without its line end; the first one makes the file. */
 void km_report_trace_line(struct km_report *r, const char *line, size_t len);
+
+/* Where signals and DRAM commands of the machine go; NULL if neither report.vcd nor
+ * report.dram_commands asks for them. Valid until km_report_finish. */
+const struct km_probe *km_report_probe(struct km_report *r);
 
 /* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);

@@ -601,6 +601,7 @@ static void write_body(FILE *f, const struct km_outdir *d, const json_t *s)
     write_plot(f, d, &km_plot_latency_cdf);
     write_latency(f, s);
     write_plot(f, d, &km_plot_false_sharing);
+    write_plot(f, d, &km_plot_lat_mem_rd);
     write_counters(f, s, "cache", "Caches");
     write_counters(f, s, "tlb", "TLBs");
     write_flat(f, s, "bus", "Front-side bus",

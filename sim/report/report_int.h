@@ -11,6 +11,7 @@
 #include "sim/report/hist.h"
 #include "sim/report/outdir.h"
 #include "sim/report/report.h"
+#include "sim/report/vcd.h"
 
 #include <jansson.h>
 
@@ -101,15 +102,20 @@ void km_false_sharing_write(const struct km_hw_stats *hw, km_report_owner_fn *ow
                             struct km_outdir *d);
 json_t *km_false_sharing_json(const struct km_hw_stats *hw);
 
-/* trace_out.c; dir is NULL until the first line */
+/* trace_out.c: a compressed text; dir is NULL until the first line */
 struct km_trace_out {
     struct gzFile_s *gz;
     struct km_outdir *dir;
+    const char *name;
 };
-void km_trace_out_open(struct km_trace_out *t, struct km_outdir *d);
+void km_trace_out_open(struct km_trace_out *t, struct km_outdir *d, const char *name);
 void km_trace_out_line(struct km_trace_out *t, const char *line, size_t len);
 void km_trace_out_commit(struct km_trace_out *t);
 void km_trace_out_abandon(struct km_trace_out *t);
+
+/* report_probe.c: signals to waves.vcd, DRAM commands to dram_commands.csv.gz */
+bool km_report_probe_open(struct km_report *r);
+void km_report_probe_finish(struct km_report *r);
 
 /* summary.c */
 json_t *km_hw_cache_json(const struct km_hw_stats *hw);
@@ -129,7 +135,9 @@ struct km_report {
     struct km_fragmentation frag;
     struct km_latency latency;
     struct km_callsites callsites;
-    struct km_trace_out trace_out;
+    struct km_trace_out trace_out, dram_commands;
+    struct km_vcd *vcd; /* NULL: no waveform */
+    struct km_probe probe;
     km_report_owner_fn *owner;
     void *owner_ctx;
     bool no_memory, finished;

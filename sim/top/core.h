@@ -32,6 +32,7 @@
 #include "models/dram/memory.h"
 #include "models/mmu/tlb.h"
 #include "models/mmu/walk.h"
+#include "sim/base/dram_probe.h"
 #include "sim/config/config.h"
 #include "sim/top/machine.h"
 #include "sim/top/sharing.h"
@@ -149,6 +150,12 @@ struct km_core {
     struct km_bus bus;
     struct km_dram_memory dram;
     struct km_dram_config dram_cfg;
+    const struct km_probe *probe; /* NULL: nobody looks */
+    struct km_dram_probe dram_probe[KM_DRAM_MAX_CHANNELS];
+    struct {
+        unsigned owner, request, address, snoop, data;
+        uint64_t hitm_seen;
+    } wave;
     struct km_cache shared; /* memory-side cache behind the bus; sets == 0: none */
     void *shared_mem;
     bool shared_is_l3;
@@ -162,6 +169,11 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
                    const struct km_window *window, struct km_err *err);
 void km_core_destroy(struct km_core *core);
 void km_core_set_cr3(struct km_core *core, km_paddr cr3);
+
+/* waves.c: before the run; then every bus transaction as it is placed. */
+void km_core_set_probe(struct km_core *core, const struct km_probe *probe);
+void km_core_show_transaction(struct km_node *n, uint64_t line, enum km_bus_need need,
+                              uint64_t begin, uint32_t owners, uint64_t done);
 void km_core_stats(struct km_core *core, struct km_hw_stats *out);
 
 /* sched.c */

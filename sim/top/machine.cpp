@@ -167,6 +167,12 @@ void km_machine_set_cr3(struct km_machine *m, km_paddr cr3)
         km_core_set_cr3(m->core.get(), cr3);
 }
 
+void km_machine_set_probe(struct km_machine *m, const struct km_probe *probe)
+{
+    if (m->core)
+        km_core_set_probe(m->core.get(), probe);
+}
+
 struct km_cpu *km_machine_null_port(struct km_machine *m, unsigned cpu)
 {
     return &m->functional.port[cpu];
@@ -231,6 +237,7 @@ extern "C" const struct km_engine_ops km_systemc_engine = {
     "systemc",
     engine_create,
     [](void *m, km_paddr cr3) { km_machine_set_cr3(object(m), cr3); },
+    [](void *m, const km_probe *probe) { km_machine_set_probe(object(m), probe); },
     [](void *m, unsigned cpu) { return km_machine_null_port(object(m), cpu); },
     [](void *m, const km_program *p, km_err *err) { return km_machine_run(object(m), p, err); },
     [](void *m, km_hw_stats *out) { km_machine_stats(object(m), out); },

@@ -10,6 +10,7 @@
 
 #include "sim/base/err.h"
 #include "sim/base/hw_stats.h"
+#include "sim/base/probe.h"
 #include "sim/base/program.h"
 #include "sim/base/window.h"
 #include "sim/config/config.h"
@@ -26,6 +27,8 @@ int km_machine_create(struct km_machine **out, const struct km_config *cfg,
 /* Root of the kernel page tables (CR3) all CPUs start with; they were built in guest memory before.
  */
 void km_machine_set_cr3(struct km_machine *m, km_paddr cr3);
+/* Signals and DRAM commands go there during run; NULL: nowhere. */
+void km_machine_set_probe(struct km_machine *m, const struct km_probe *probe);
 /* Untimed ports: for building the start state through the same code. Valid before and after run. */
 struct km_cpu *km_machine_null_port(struct km_machine *m, unsigned cpu);
 /* Runs the program to its end. KM_E_WATCHDOG if simulated time stopped advancing. */

@@ -179,6 +179,7 @@ static enum km_mesi transact(struct km_node *n, uint64_t line, enum km_access ki
     n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
     if (found.owners)
         account_sharing(n, line, &found, invalidate, n->cpu.local_cycles - start);
+    km_core_show_transaction(n, line, need, begin, found.owners, done);
     *begin_clock = begin;
     if (need == KM_NEED_WRITE)
         return KM_MESI_I;

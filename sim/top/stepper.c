@@ -96,6 +96,14 @@ static void step_set_cr3(void *m, km_paddr cr3)
         km_core_set_cr3(s->core, cr3);
 }
 
+static void step_set_probe(void *m, const struct km_probe *probe)
+{
+    struct stepper *s = m;
+
+    if (s->core)
+        km_core_set_probe(s->core, probe);
+}
+
 static struct km_cpu *step_null_port(void *m, unsigned cpu)
 {
     struct stepper *s = m;
@@ -166,6 +174,7 @@ const struct km_engine_ops km_stepper_engine = {
     .name = "stepper",
     .create = step_create,
     .set_cr3 = step_set_cr3,
+    .set_probe = step_set_probe,
     .null_port = step_null_port,
     .run = step_run,
     .stats = step_stats,

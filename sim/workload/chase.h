@@ -7,10 +7,11 @@
 #include "sim/base/engine.h"
 #include "sim/config/config.h"
 
-#define KM_CHASE_MAX_POINTS 96u
+#define KM_CHASE_MAX_POINTS 256u
 
 struct km_chase_point {
     uint64_t bytes, loads, cycles;
+    uint32_t stride;
 };
 
 struct km_chase_result {
@@ -19,8 +20,8 @@ struct km_chase_result {
     struct km_hw_stats hw;
 };
 
-/* Runs buffers from 1 KiB to workload.chase_max on a machine of `engine`. */
+/* Runs buffers from 1 KiB to workload.chase_max, each stride in turn, on a machine of `engine`. */
 int km_chase_run(const struct km_config *cfg, const struct km_engine_ops *engine,
-                 struct km_chase_result *out, struct km_err *err);
+                 const struct km_probe *probe, struct km_chase_result *out, struct km_err *err);
 
 #endif

@@ -38,14 +38,14 @@ static const struct km_ref_reader *wanted_format(const struct km_config *cfg)
 }
 
 static int replay_refs(struct km_ref_source *src, const struct km_config *cfg,
-                       const struct km_run_options *opt, struct km_memref_result *result,
-                       struct km_err *err)
+                       const struct km_run_options *opt, struct km_report *report,
+                       struct km_memref_result *result, struct km_err *err)
 {
     const struct km_ref_reader *format = km_ref_format_of(src);
     struct km_progress progress;
 
     km_progress_start(&progress, opt->quiet, "references", km_ref_size(src));
-    int rc = format->dram ? km_memref_dram(src, cfg, result, &progress, err)
+    int rc = format->dram ? km_memref_dram(src, cfg, km_report_probe(report), result, &progress, err)
                           : km_memref_caches(src, cfg, result, &progress, err);
 
     km_progress_end(&progress);
@@ -93,7 +93,7 @@ static int memref(const struct km_config *cfg, const struct km_run_options *opt,
         km_ref_close(src);
         return rc;
     }
-    rc = replay_refs(src, cfg, opt, &result, err);
+    rc = replay_refs(src, cfg, opt, report, &result, err);
     if (!rc) {
         sum.complete = true;
         sum.events = sum.events_applied = result.records;
@@ -122,7 +122,7 @@ static int write_curve(const struct km_config *cfg, const char *dir,
     fprintf(f, "size_bytes,stride_bytes,latency_ns\n");
     for (unsigned i = 0; i < r->nr; i++)
         fprintf(f, "%llu,%u,%.3f\n", (unsigned long long)r->point[i].bytes,
-                cfg->workload.chase_stride_bytes,
+                r->point[i].stride,
                 (double)r->point[i].cycles / (double)r->point[i].loads * 1e9 /
                     (double)cfg->machine.clock_hz);
     bool bad = ferror(f);
@@ -145,7 +145,7 @@ static int chase(const struct km_config *cfg, const struct km_run_options *opt, 
 
     if (rc)
         return rc;
-    rc = km_chase_run(cfg, opt->engine, &result, err);
+    rc = km_chase_run(cfg, opt->engine, km_report_probe(report), &result, err);
     if (!rc)
         rc = write_curve(cfg, opt->out_dir, &result, err);
     if (!rc) {

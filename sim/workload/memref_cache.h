@@ -5,6 +5,7 @@
 #define KM_WORKLOAD_MEMREF_CACHE_H
 
 #include "sim/base/hw_stats.h"
+#include "sim/base/probe.h"
 #include "sim/config/config.h"
 #include "sim/workload/ref.h"
 
@@ -20,6 +21,6 @@ int km_memref_caches(struct km_ref_source *src, const struct km_config *cfg,
                      struct km_memref_result *out, struct km_progress *progress,
                      struct km_err *err);
 int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
-                   struct km_memref_result *out, struct km_progress *progress, struct km_err *err);
+                   const struct km_probe *probe, struct km_memref_result *out, struct km_progress *progress, struct km_err *err);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "models/base/bits.h"
 #include "models/bus/clock.h"
+#include "sim/base/dram_probe.h"
 #include "sim/base/progress.h"
 #include "sim/config/dram_stats.h"
 #include "sim/workload/memref_cache.h"
@@ -162,7 +163,8 @@ static void collect(const struct channels *ch, const struct km_dram_config *d,
 }
 
 int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
-                   struct km_memref_result *out, struct km_progress *progress, struct km_err *err)
+                   const struct km_probe *probe, struct km_memref_result *out,
+                   struct km_progress *progress, struct km_err *err)
 {
 #ifdef KM_CHECK
     const bool audit = true;
@@ -176,6 +178,7 @@ int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
                           .pace = cfg->workload.pace_cycles,
                           .mlp = cfg->workload.mlp};
     struct channels ch = {.nr = d->channels};
+    struct km_dram_probe watch[KM_DRAM_MAX_CHANNELS];
     const char *why = km_dram_ctrl_check(&cc);
 
     *out = (struct km_memref_result){0};
@@ -189,6 +192,7 @@ int km_memref_dram(struct km_ref_source *src, const struct km_config *cfg,
     for (uint32_t i = 0; i < ch.nr; i++) {
         ch.ctrl[i] = &c[i];
         km_dram_ctrl_init(&c[i], &cc);
+        km_dram_probe_attach(&watch[i], probe, i, &c[i].dev, d->clock_hz);
     }
     int rc = run(&in, &ch, out, progress, err);
 

@@ -358,6 +358,7 @@ static int run_timed(struct km_replay *r, const struct km_program *program, cons
     if (rc < 0)
         return rc;
     engine->set_cr3(machine, cr3);
+    engine->set_probe(machine, km_report_probe(r->report));
     rc = engine->run(machine, program, err);
     engine->stats(machine, &r->hw);
     r->machine = machine;

@@ -13,7 +13,7 @@
 #include "sim/base/progress.h"
 #include "sim/report/report.h"
 #include "sim/trace/mtrace.h"
-#include "sim/workload/guest.h"
+#include "sim/workload/bare.h"
 #include "sim/workload/ptr_map.h"
 
 #include <errno.h>
@@ -23,7 +23,6 @@
 #include <string.h>
 #include <time.h>
 
-#define KERNEL_IMAGE_PA 0x1000000u /* CONFIG_PHYSICAL_START */
 #define END_BSS 0x0804c000u        /* of a small program linked at 0x08048000 */
 #define MAX_SAMPLES 1024u
 #define CHECK_CALLS 4096u
@@ -110,79 +109,15 @@ static uint64_t free_pages(const struct user_heap *u)
 
 /* ---- the machine ------------------------------------------------------------------------------ */
 
-struct frames {
-    km_pfn next, end;
-};
-
-static km_pfn next_frame(void *ctx)
-{
-    struct frames *f = ctx;
-
-    return f->next < f->end ? f->next++ : KM_PFN_NONE;
-}
-
-/* RAM ranges without [from, to). */
-static unsigned cut_range(struct km_pfn_range *r, unsigned nr, km_pfn from, km_pfn to)
-{
-    for (unsigned i = 0; i < nr; i++) {
-        if (from >= r[i].end || to <= r[i].start)
-            continue;
-        if (from > r[i].start && to < r[i].end) { /* two pieces */
-            memmove(&r[i + 1], &r[i], (nr - i) * sizeof(*r));
-            nr++;
-            r[i].end = from;
-            r[i + 1].start = to;
-            return nr;
-        }
-        if (from <= r[i].start)
-            r[i].start = to < r[i].end ? to : r[i].end;
-        else
-            r[i].end = from;
-    }
-    return nr;
-}
-
-/* Everything is free but the first MiB, the kernel's image and mem_map. */
-static int boot(struct user_heap *u, struct km_err *err)
-{
-    struct km_guest *g = &u->guest;
-    struct km_machine_facts *f = &g->facts;
-    struct km_pfn_range free[KM_BUNDLE_MAX_E820 + 4];
-    uint64_t map_bytes = km_align_up(f->max_pfn, 1u << (KM_NR_ORDERS - 1)) * u->cfg->os.struct_page_bytes;
-    km_pfn map_pages = (km_pfn)(km_align_up(map_bytes, KM_PAGE_BYTES) >> KM_PAGE_SHIFT);
-    km_pfn image = KERNEL_IMAGE_PA >> KM_PAGE_SHIFT, image_pages = KM_GUEST_IMAGE_BYTES >> KM_PAGE_SHIFT;
-    unsigned nr = f->nr_ram;
-
-    if (f->max_low_pfn < image + image_pages + map_pages + 1024)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.ram: user-heap needs at least 32MiB");
-    memcpy(free, f->ram, sizeof(f->ram[0]) * nr);
-    km_guest_build(g, u->cfg, KERNEL_IMAGE_PA, (km_paddr)(f->max_low_pfn - map_pages) << KM_PAGE_SHIFT);
-    nr = cut_range(free, nr, 0, 0x100);
-    nr = cut_range(free, nr, image, image + image_pages);
-    nr = cut_range(free, nr, f->max_low_pfn - map_pages, f->max_low_pfn);
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < nr; i++)
-        if (free[i].start < free[i].end)
-            free[kept++] = free[i];
-    km_boot_free(&g->os, &g->cpu[0], free, kept);
-    km_zone_setup_watermarks(&g->os, &g->cpu[0]);
-    km_pcp_setup(&g->os, &g->cpu[0], g->os.p.cpus);
-    u->start_free_pages = free_pages(u);
-    return KM_OK;
-}
-
 static int exec_process(struct user_heap *u, struct km_err *err)
 {
     struct km_guest *g = &u->guest;
     struct km_cpu *cpu = &g->cpu[0];
-    struct frames frames = {.next = km_va_to_pfn(&g->os, g->os.static_end_va)};
     struct km_pgtable pt;
+    int rc = km_bare_page_tables(g, &pt, err);
 
-    frames.end = frames.next + KM_GUEST_TABLE_PAGES;
-    if (!km_pgtable_build(&pt, cpu, g->facts.pae, g->facts.page_offset, g->window.lowmem_bytes, next_frame,
-                          &frames))
-        return km_fail(err, KM_E_INPUT, NULL, 0, 0, "no room for the kernel's page tables");
+    if (rc)
+        return rc;
     const struct km_user_params params = {
         .pae = g->facts.pae,
         .end_bss = END_BSS,
@@ -455,6 +390,7 @@ static int run_timed(struct user_heap *u, const struct km_program *program, stru
     if (rc < 0)
         return rc;
     engine->set_cr3(u->machine, km_user_mm_cr3(&u->mm));
+    engine->set_probe(u->machine, km_report_probe(u->report));
     rc = engine->run(u->machine, program, err);
     engine->stats(u->machine, &u->hw);
     u->sum.sim_cycles = u->hw.cycles;
@@ -682,7 +618,9 @@ static int prepare(struct user_heap *u, struct km_err *err)
         rc = km_guest_open(&u->guest, &facts, err);
     }
     if (!rc)
-        rc = boot(u, err);
+        rc = km_bare_boot(&u->guest, u->cfg, "user-heap", err);
+    if (!rc)
+        u->start_free_pages = free_pages(u);
     return rc;
 }
 

@@ -47,8 +47,8 @@ static void everything_drawn(void **state)
         free(svg);
     }
     char *html = read_in(dir, "report.html");
-    assert_int_equal(count(html, "<svg"), 5);
-    assert_int_equal(count(html, "</svg>"), 5);
+    assert_int_equal(count(html, "<svg"), 6);
+    assert_int_equal(count(html, "</svg>"), 6);
     assert_null(strstr(html, "<script"));
     assert_non_null(strstr(html, "&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert_non_null(strstr(html, "unit &lt;b&gt;&amp;"));
@@ -118,7 +118,7 @@ static void missing_gnuplot_is_no_failure(void **state)
     assert_false(exists_in(s->dir, "plots/buddyinfo.svg"));
     assert_false(exists_in(s->dir, "plots/buddyinfo.svg.part"));
     char *html = read_in(s->dir, "report.html");
-    assert_int_equal(count(html, "is gnuplot installed"), 5);
+    assert_int_equal(count(html, "is gnuplot installed"), 6);
     free(html);
 }
 

@@ -59,6 +59,7 @@ static inline struct km_config small_config(unsigned cpus, bool pae)
                                     .frontend_ps_extra = 15000,
                                     .transfer_clocks_hitm = 4};
     m->dram = (struct km_dram_config){.refresh = true,
+                                      .channels = 1,
                                       .mapping = "row:rank:bank:column",
                                       .clock_hz = 133333333,
                                       .ranks = 1,

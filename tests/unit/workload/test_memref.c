@@ -241,15 +241,16 @@ static void dram_closed_form(void **state)
                                                .nrefi = 6240};
     cfg.workload.mlp = 1;
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
-    assert_int_equal(km_memref_dram(src, &cfg, &r, NULL, &err), KM_OK);
+    assert_int_equal(km_memref_dram(src, &cfg, NULL, &r, NULL, &err), KM_OK);
     km_ref_close(src);
     /* workload.limit ends the trace early, and the run with it. */
     struct km_memref_result part;
 
     cfg.workload.limit_events = 10;
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
-    assert_int_equal(km_memref_dram(src, &cfg, &part, NULL, &err), KM_OK);
+    assert_int_equal(km_memref_dram(src, &cfg, NULL, &part, NULL, &err), KM_OK);
     km_ref_close(src);
+    cfg.workload.limit_events = 0;
     assert_int_equal(part.records, 10);
     assert_int_equal(part.hw.dram.reads, 10);
     /* Rows of 8 KiB in banks 0, 1, 2: three activates of closed banks. */
@@ -261,13 +262,13 @@ static void dram_closed_form(void **state)
     /* Peak: one line per four clocks, as soon as the pipe is full. */
     cfg.workload.mlp = 0;
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
-    assert_int_equal(km_memref_dram(src, &cfg, &r, NULL, &err), KM_OK);
+    assert_int_equal(km_memref_dram(src, &cfg, NULL, &r, NULL, &err), KM_OK);
     km_ref_close(src);
     assert_int_equal(r.hw.dram.end_cycle, 26 + (N - 1) * 4);
     /* pace: nothing waits, request i starts at 100 i. */
     cfg.workload.pace_cycles = 100;
     assert_int_equal(km_ref_open(&src, path, NULL, &err), KM_OK);
-    assert_int_equal(km_memref_dram(src, &cfg, &r, NULL, &err), KM_OK);
+    assert_int_equal(km_memref_dram(src, &cfg, NULL, &r, NULL, &err), KM_OK);
     km_ref_close(src);
     assert_int_equal(r.hw.dram.end_cycle, (N - 1) * 100 + 15);
     assert_int_equal(r.hw.dram.audit_violations, 0);
