@@ -387,11 +387,12 @@ void km_compaction_init(struct km_compaction *c, struct km_os *os, struct km_cpu
     *c = (struct km_compaction){.heads = km_os_static_alloc(os, (KM_MAX_CPUS + 1) * 16, 16)};
     for (unsigned i = 0; i < (KM_MAX_CPUS + 1) * 2; i++)
         km_list_init(cpu, c->heads + i * 8);
-    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
         km_compact_defer_init(&c->defer[z]);
-        if (km_zone_populated(&os->zone[z]))
-            km_compact_forget(os, cpu, (enum km_zone_id)z);
-    }
+}
+
+void km_compaction_enable(struct km_compaction *c, struct km_os *os)
+{
     os->compaction = c;
     os->compact = &ops;
 }

@@ -83,8 +83,10 @@ struct km_compaction {
     km_vaddr heads; /* lists of isolated pages, per CPU and for kcompactd */
 };
 
-/* Takes its lists from the kernel's bss and puts itself into os->compaction and os->compact. */
+/* Takes its lists from the kernel's bss. */
 void km_compaction_init(struct km_compaction *c, struct km_os *os, struct km_cpu *cpu);
+/* From now on the slow path compacts: os->compact and os->compaction. */
+void km_compaction_enable(struct km_compaction *c, struct km_os *os);
 
 /* /proc/sys/vm/compact_memory: every zone wholly, ignoring what earlier runs have learnt. */
 void km_compact_all(struct km_compaction *c, struct km_os *os, struct km_cpu *cpu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * kcompactd.c - see kcompactd.h.
  *
- * Models:      waking only if a zone is suitable; deferral; a zone whose scanners met gives every per-CPU list
- *              back; proactive runs between two fragmentation scores, and passing polls over after a vain one.
+ * Models:      waking only if a zone is suitable; deferral; a zone whose scanners met gets every page of its per-CPU
+ *              lists back; proactive runs between two fragmentation scores, and passing polls over after a vain one.
  * Not modelled: stopping a proactive run because kswapd has work.
  * Units:       scores in percent.
  * References:  kernel-behaviour notes D5, I4.
@@ -11,7 +11,7 @@
 
 #include "models/os/compact_run.h"
 #include "models/os/extfrag.h"
-#include "models/os/page_alloc.h"
+#include "models/os/pcp.h"
 
 #define PASS_OVER (1u << 6)
 
@@ -59,7 +59,8 @@ static void compact(struct km_kcompactd *k, struct km_os *os, struct km_cpu *cpu
     if (result == KM_COMPACT_SUCCESS) {
         km_compact_defer_success(&k->c->defer[z], k->order, false);
     } else if (result == KM_COMPACT_COMPLETE || result == KM_COMPACT_PARTIAL_SKIPPED) {
-        km_drain_all_pages(os, cpu); /* blocks may wait for their buddies there */
+        for (unsigned on = 0; on < os->p.cpus; on++) /* blocks may wait for their buddies there */
+            km_pcp_drain(os, cpu, z, on, UINT32_MAX);
         km_compact_defer_failed(&k->c->defer[z], k->order);
     }
 }

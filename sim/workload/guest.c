@@ -264,6 +264,17 @@ int km_guest_clone(struct km_guest *out, const struct km_guest *from, struct km_
     return KM_OK;
 }
 
+void km_guest_note_compound(struct km_guest *g, km_pfn pfn, unsigned order)
+{
+    uint32_t *flags = (uint32_t *)(g->window.base + km_page_va(&g->os, pfn) + KM_PAGE_FLAGS);
+
+    *flags &= ~(uint32_t)KM_PG_HEAD;
+    if (!order)
+        return;
+    *flags |= KM_PG_HEAD;
+    g->window.base[km_page_va(&g->os, pfn + 1) + KM_PAGE_COMPOUND_ORDER] = (uint8_t)order;
+}
+
 void km_guest_release(struct km_guest *g)
 {
     km_window_release(&g->window);

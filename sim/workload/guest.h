@@ -56,6 +56,8 @@ int km_guest_open(struct km_guest *g, const struct km_machine_facts *facts, stru
 void km_guest_build(struct km_guest *g, const struct km_config *cfg, km_paddr static_pa, km_paddr mem_map_pa);
 /* A second guest in the same state (page contents outside the kernel's structures are not copied). */
 int km_guest_clone(struct km_guest *out, const struct km_guest *from, struct km_err *err);
+/* Marks a used block as compound, or (order 0) its first page as an ordinary one. */
+void km_guest_note_compound(struct km_guest *g, km_pfn pfn, unsigned order);
 void km_guest_release(struct km_guest *g);
 
 #endif

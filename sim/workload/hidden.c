@@ -46,7 +46,7 @@ static bool push(struct km_hidden_list *list, uint64_t index, km_pfn pfn)
         list->item = grown;
         list->room = room;
     }
-    list->item[list->nr++] = (struct km_hidden_item){index, pfn};
+    list->item[list->nr++] = (struct km_hidden_item){.index = index, .pfn = pfn};
     return true;
 }
 
@@ -66,10 +66,12 @@ static void set(struct scan *s, km_pfn pfn, unsigned order, enum where where, ui
 
 static void note_compaction(struct scan *s, const struct km_event *ev, uint64_t index)
 {
-    if (ev->type == KM_EV_COMPACTION_BEGIN)
+    if (ev->type == KM_EV_COMPACTION_BEGIN) {
         s->running++;
-    else if (s->running)
+        s->out->runs++;
+    } else if (s->running) {
         s->running--;
+    }
     s->last_end = index;
 }
 
@@ -113,11 +115,20 @@ static void note_free(struct scan *s, const struct km_event *ev, uint64_t index)
     s->frame[ev->page.pfn].where = ON_PCP; /* or on the buddy lists, if the order is not covered: see note_carve */
 }
 
+static void note_stayed(struct scan *s, uint64_t index, km_pfn pfn)
+{
+    append(s, &s->out->stayed, index, pfn);
+    if (s->ok)
+        s->out->stayed.item[s->out->stayed.nr - 1].since = s->frame[pfn].since;
+}
+
 static void note_carve(struct scan *s, const struct km_event *ev, uint64_t index)
 {
     for (km_pfn p = ev->page.pfn; p < ev->page.pfn + (1u << ev->page.order); p++)
         if (s->frame[p].where == ON_PCP)
             append(s, &s->out->missed, s->frame[p].since, p);
+        else if (s->frame[p].where == IN_BUDDY && s->frame[p].since < s->last_end)
+            note_stayed(s, index, p);
     set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
 }
 
@@ -197,6 +208,9 @@ void km_hidden_release(struct km_hidden *h)
 {
     free(h->missed.item);
     free(h->isolated.item);
+    free(h->stayed.item);
     free(h->rests.item);
+    free(h->group);
+    free(h->freed);
     memset(h, 0, sizeof(*h));
 }

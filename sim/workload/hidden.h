@@ -18,6 +18,8 @@
 struct km_hidden_item {
     uint64_t index; /* number of an event of the trace, from 1 */
     km_pfn pfn;
+    uint8_t order;  /* isolated: of the block */
+    uint64_t since; /* stayed: event that put it on the buddy lists */
 };
 
 struct km_hidden_list {
@@ -25,15 +27,40 @@ struct km_hidden_list {
     size_t nr, room;
 };
 
+/* A time at which compaction looked for pages to move to. */
+struct km_compact_group {
+    uint64_t index;  /* event before which it happened */
+    uint32_t run;    /* number of the compaction run, from 1 */
+    uint32_t wanted; /* pages moved to what it found */
+    km_pfn source;   /* the first of them */
+};
+
+/* A page freed by compaction. */
+struct km_compact_free {
+    uint64_t index; /* its mm_page_free */
+    km_pfn target;  /* where it was moved to; the page itself: a target not used; KM_PFN_NONE: unknown */
+};
+
 struct km_hidden {
     struct km_hidden_list missed;   /* this mm_page_free goes straight to the buddy lists */
-    struct km_hidden_list isolated; /* this page leaves the buddy lists before this event  */
+    struct km_hidden_list isolated; /* this block leaves the buddy lists before this event */
+    struct km_hidden_list stayed;   /* carved here, free since before a compaction run: no target of it */
     struct km_hidden_list rests;    /* kswapd stops balancing after this event; no frames  */
+    struct km_compact_group *group; /* hidden_compact.c; owned; ascending by index */
+    size_t nr_groups, room_groups;
+    struct km_compact_free *freed; /* owned; ascending by index */
+    size_t nr_freed, room_freed;
+    uint32_t runs; /* of compaction */
 };
 
 /* bundle: its kpageflags say what was free at the KPAGE_END mark; may be NULL. */
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,
                    struct km_err *err);
+/* hidden_compact.c: what the traced compaction runs took from the free lists and what they moved where. Replaces
+ * `isolated`; os tells mem_map and zones. Nothing to do without compaction in the trace. */
+struct km_os;
+int km_hidden_compaction(struct km_hidden *h, const char *trace_path, const struct km_bundle *bundle,
+                         const struct km_os *os, struct km_err *err);
 /* One more missed free; false: out of memory. Call km_hidden_sort before the lists are used again. */
 bool km_hidden_add_missed(struct km_hidden *h, uint64_t index, km_pfn pfn);
 void km_hidden_sort(struct km_hidden *h);

@@ -54,12 +54,6 @@ bool km_split_block(const struct km_os *os, const struct km_event *ev, km_pfn *p
     return *pfn + (1u << *order) <= os->mem_map_end && !(*pfn & ((1u << *order) - 1));
 }
 
-bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
-                       unsigned *order)
-{
-    return km_split_block(os, ev, pfn, order) && km_range_free(os, window, *pfn, *order);
-}
-
 static bool in_one_zone(const struct km_os *os, km_pfn pfn, unsigned order)
 {
     enum km_zone_id z = km_pfn_zone(os, pfn);

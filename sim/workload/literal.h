@@ -33,12 +33,9 @@ void km_pcp_busy_event(struct km_pcp_busy *busy, const struct km_event *ev, uint
 /* Does a free of this order reach the per-CPU lists? */
 bool km_free_reaches_pcp(const struct km_os *os, const struct km_pcp_busy *busy, const struct km_event *ev);
 
-/* Block named by a split_page probe; false if it is none. Blocks that are allocated are split too. */
+/* Block named by a split_page probe; false if it is none. Blocks that are allocated are split too; free ones only
+ * by compaction, which has just isolated them. */
 bool km_split_block(const struct km_os *os, const struct km_event *ev, km_pfn *pfn, unsigned *order);
-/* The same, false if it is not wholly free. Only compaction splits free blocks: it has just isolated them. */
-bool km_isolated_block(const struct km_os *os, const uint8_t *window, const struct km_event *ev, km_pfn *pfn,
-                       unsigned *order);
-
 enum km_literal_result km_literal_apply(struct km_os *os, struct km_cpu *cpu, const struct km_pcp_busy *busy,
                                         const struct km_event *ev);
 

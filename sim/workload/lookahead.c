@@ -193,24 +193,18 @@ static bool usable(const struct km_lookahead *la, const struct km_event *ev)
     return ev->page.pfn < la->nr_frames && ev->page.order < KM_NR_ORDERS;
 }
 
-static void take_isolated(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev, uint64_t index)
+static void take_isolated(struct km_lookahead *la, struct km_guest *oracle, uint64_t index)
 {
-    km_pfn block;
-    unsigned order;
     const struct km_hidden *h = la->busy.hidden;
 
-    if (km_isolated_block(&oracle->os, oracle->window.base, ev, &block, &order)) {
-        km_buddy_take_at(&oracle->os, &oracle->cpu[0], km_pfn_zone(&oracle->os, block), block, order, KM_MT_MOVABLE);
-        page_seen(la, block, order);
-    }
     for (; h && la->next_isolated < h->isolated.nr && h->isolated.item[la->next_isolated].index <= index;
          la->next_isolated++) {
-        km_pfn pfn = h->isolated.item[la->next_isolated].pfn;
-        enum km_zone_id z = km_pfn_zone(&oracle->os, pfn);
+        const struct km_hidden_item *item = &h->isolated.item[la->next_isolated];
+        enum km_zone_id z = km_pfn_zone(&oracle->os, item->pfn);
 
         if (z != KM_NR_ZONES)
-            km_buddy_take_at(&oracle->os, &oracle->cpu[0], z, pfn, 0, KM_MT_MOVABLE);
-        page_seen(la, pfn, 0);
+            km_buddy_take_at(&oracle->os, &oracle->cpu[0], z, item->pfn, item->order, KM_MT_MOVABLE);
+        page_seen(la, item->pfn, item->order);
     }
 }
 
@@ -219,7 +213,7 @@ void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const 
     struct km_os *os = &oracle->os;
 
     km_pcp_busy_event(&la->busy, ev, index);
-    take_isolated(la, oracle, ev, index);
+    take_isolated(la, oracle, index);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
         if (usable(la, ev))

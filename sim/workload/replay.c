@@ -173,66 +173,6 @@ enum km_zone_id km_replay_zone(const struct km_replay *r, km_pfn traced)
     return (enum km_zone_id)z;
 }
 
-/* The free page a compaction's free scanner would come to next, going down from pfn; KM_PFN_NONE: the zone has
- * none below. */
-static km_pfn free_page_below(const struct km_replay *r, enum km_zone_id z, km_pfn pfn)
-{
-    km_pfn head;
-    unsigned order;
-
-    if (pfn > r->guest.os.zone[z].end_pfn)
-        pfn = r->guest.os.zone[z].end_pfn;
-    while (pfn > r->guest.os.zone[z].start_pfn)
-        if (km_buddy_find(&r->guest.os, r->guest.window.base, --pfn, &head, &order))
-            return pfn;
-    return KM_PFN_NONE;
-}
-
-/* A free block of the model becomes migration targets as the traced one did: the same block if it is free here,
- * else pages the scanner finds. */
-static void isolate(struct km_replay *r, struct km_cpu *cpu, km_pfn traced, unsigned order)
-{
-    struct km_os *os = &r->guest.os;
-    enum km_zone_id z = km_replay_zone(r, traced);
-    km_pfn pfn = traced;
-
-    if (z == KM_NR_ZONES || km_page_map_get(&r->map, traced) != KM_PFN_NONE)
-        return;
-    bool here = !r->elsewhere && km_range_free(os, r->guest.window.base, traced, order);
-
-    if (!here && order) {
-        for (km_pfn p = traced; p < traced + (1u << order); p++)
-            isolate(r, cpu, p, 0);
-        return;
-    }
-    km_lock(cpu, os->zone[z].va + KM_ZONE_LOCK);
-    if (!here)
-        pfn = free_page_below(r, z, traced);
-    bool taken = pfn != KM_PFN_NONE && km_buddy_take_at(os, cpu, z, pfn, order, KM_MT_MOVABLE);
-
-    km_unlock(cpu, os->zone[z].va + KM_ZONE_LOCK);
-    if (!taken)
-        return;
-    km_page_map_set(&r->map, traced, pfn, order);
-    for (km_pfn p = pfn; p < pfn + (1u << order); p++)
-        *(uint32_t *)(r->guest.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) |= KM_PG_LRU;
-    for (km_pfn p = traced; p < traced + (1u << order); p++)
-        km_compact_isolated(r, p);
-    r->isolated_pages += 1u << order;
-}
-
-void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index)
-{
-    const struct km_hidden *h = r->busy.hidden;
-    km_pfn pfn;
-    unsigned order;
-
-    while (h && r->next_isolated < h->isolated.nr && h->isolated.item[r->next_isolated].index <= index)
-        isolate(r, cpu, h->isolated.item[r->next_isolated++].pfn, 0); /* the port may block: count first */
-    if (km_split_block(&r->traced_os, ev, &pfn, &order) && km_page_map_get(&r->map, pfn) == KM_PFN_NONE)
-        isolate(r, cpu, pfn, order);
-}
-
 static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 {
     struct km_replay *r = ctx;
@@ -327,9 +267,11 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
             return rc;
         r->busy.hidden = &r->hidden;
     }
-    rc = b && b->boot && b->nr_memblock ? km_start_boot(r, err) : km_start_running(r, path, err);
+    bool boot = b && b->boot && b->nr_memblock;
+
+    rc = boot ? km_start_boot(r, err) : km_start_running(r, path, err);
     r->traced_os = r->guest.os;
-    return rc;
+    return rc == KM_OK && boot ? km_hidden_compaction(&r->hidden, path, b, &r->traced_os, err) : rc;
 }
 
 static void run_untimed(struct km_replay *r, const struct km_program *program)
@@ -525,6 +467,7 @@ static void release(struct km_replay *r)
     km_trace_close(r->trace);
     km_page_map_release(&r->map);
     km_adjustments_release(&r->adjust);
+    km_compact_close(r);
     km_hidden_release(&r->hidden);
     free(r->guessed);
     free(r->spare);

@@ -89,7 +89,7 @@ struct km_replay {
     uint64_t isolated_pages;        /* taken by compaction without an event */
     struct km_pcp_busy busy;
     struct km_adjustments adjust;   /* shadow.c: what the trace leaves out */
-    struct km_compact *compact;     /* replay_compact.c; NULL: modes that follow the trace literally */
+    struct km_compact *compact;     /* replay_compact.c; NULL until a compaction run begins */
     struct km_pages_state *pages;   /* replay_pages.c */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
@@ -122,6 +122,7 @@ struct km_replay {
     uint64_t check_period, check_in; /* check.c: events between two checks (0: never), and until the next */
     struct {
         struct km_kswapd model;
+        bool awake; /* the traced one */
         size_t next_rest;
         uint64_t boost_clear_ns; /* it will have taken back a watermark boost by then; KM_NEVER: none */
     } kswapd; /* replay_reclaim.c */
@@ -150,11 +151,10 @@ enum km_zone_id km_replay_zone(const struct km_replay *r, km_pfn traced);
 /* boot_sync.c: called before a carving is modelled. */
 void km_boot_synchronise(struct km_replay *r, const struct km_event *ev);
 
-/* replay_compact.c: the traced kernel's compaction, for modes that pick page frames themselves. */
-int km_compact_open(struct km_replay *r, struct km_err *err);
+/* replay_compact.c: the traced kernel's compaction. km_replay_isolate: targets leave the free lists, in every mode,
+ * before the event is applied; the others are for modes that pick page frames themselves. */
+void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index);
 void km_compact_close(struct km_replay *r);
-void km_compact_event(struct km_replay *r, const struct km_event *ev);
-void km_compact_isolated(struct km_replay *r, km_pfn traced); /* a free page became a target */
 void km_compact_free(struct km_replay *r, const struct km_event *ev); /* before an mm_page_free is applied */
 /* replay_reclaim.c: what the traced kswapd does at, or has done by, this event. */
 void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t index);
@@ -182,9 +182,6 @@ void km_replay_check_event(struct km_replay *r);
 
 /* prescan.c: highest frame and CPUs named in the trace; an error if it has no page events. */
 int km_trace_extent(const char *path, struct km_trace_extent *extent, struct km_err *err);
-
-/* replay.c: pages compaction took without an event leave the model's buddy lists too. */
-void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index);
 
 /* replay.c: true once the stream has reached the moment the start state describes. */
 bool km_replay_past_start(struct km_replay *r, const struct km_event *ev);

@@ -82,7 +82,8 @@ static void take(struct km_replay *r, struct km_cpu *cpu, const struct km_event 
     r->sum.events_applied++;
 }
 
-/* Model pages that become movable occupancy decide later steals (C5): flags follow the allocation. */
+/* Model pages that become movable occupancy decide later steals (C5), and compaction's scanners pass compound blocks
+ * in one step: flags follow the allocation. */
 static void note_use(struct km_replay *r, const struct km_event *ev)
 {
     struct km_guest *g = &r->guest;
@@ -94,6 +95,7 @@ static void note_use(struct km_replay *r, const struct km_event *ev)
 
     *flags = ev->type == KM_EV_PAGE_ALLOC && (ev->page.gfp & KM_GFP_MOVABLE) ? *flags | KM_PG_LRU
                                                                              : *flags & ~(uint32_t)KM_PG_LRU;
+    km_guest_note_compound(g, pfn, ev->type == KM_EV_PAGE_ALLOC && (ev->page.gfp & KM_GFP_COMP) ? ev->page.order : 0);
 }
 
 static void buddy_event(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)

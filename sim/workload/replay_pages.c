@@ -84,12 +84,11 @@ int km_pages_open(struct km_replay *r, struct km_err *err)
     }
     r->pages = s;
     r->guest.os.reclaim_succeeds = true;
-    return km_compact_open(r, err);
+    return KM_OK;
 }
 
 void km_pages_close(struct km_replay *r)
 {
-    km_compact_close(r);
     if (!r->pages)
         return;
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
@@ -469,7 +468,6 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     if (r->boot)
         follow_boot(r, ev);
     km_replay_kswapd(r, ev, r->at[cpu->id].index);
-    km_compact_event(r, ev);
     if (r->boot && !r->elsewhere && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
         km_boot_synchronise(r, ev);
     if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&

@@ -728,6 +728,7 @@ int km_shadow_run(struct km_replay *r, const char *trace_path, struct km_err *er
 out:
     if (t) {
         km_trace_close(t->trace);
+        km_compact_close(t);
         km_page_map_release(&t->map);
         km_guest_release(&t->guest);
     }

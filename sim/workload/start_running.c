@@ -471,6 +471,18 @@ static void set_protection(struct km_running *s, struct km_guest *g)
     }
 }
 
+/* Order of the compound block that begins at p; 0: none does. */
+static unsigned compound_order(const struct km_running *s, km_pfn p)
+{
+    km_pfn end = p + 1;
+
+    if (!flag(s, p, KPF_HEAD))
+        return 0;
+    while (end < s->frames && flag(s, end, KPF_TAIL))
+        end++;
+    return km_log2(end - p);
+}
+
 static void set_occupancy(struct km_running *s, struct km_guest *g)
 {
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
@@ -482,8 +494,10 @@ static void set_occupancy(struct km_running *s, struct km_guest *g)
                 *flags |= KM_PG_RESERVED;
             if (flag(s, p, KPF_LRU))
                 *flags |= KM_PG_LRU;
-            if (!s->free[p])
-                s->r->map.model[p] = p;
+            if (s->free[p])
+                continue;
+            km_guest_note_compound(g, p, compound_order(s, p));
+            s->r->map.model[p] = p;
         }
 }
 
@@ -568,7 +582,9 @@ static int run_ahead(struct km_running *s, const char *trace_path, km_paddr *sta
         goto close;
     km_guest_build(&oracle, s->r->cfg, *static_pa, *mem_map_pa);
     file_literally(s, &oracle);
-    rc = read_ahead(s, trace, &oracle, err);
+    rc = s->look ? km_hidden_compaction(&s->r->hidden, trace_path, s->r->bundle, &oracle.os, err) : KM_OK;
+    if (rc == KM_OK)
+        rc = read_ahead(s, trace, &oracle, err);
     km_guest_release(&oracle);
 close:
     km_trace_close(trace);

@@ -51,6 +51,7 @@ static int setup(void **state)
     memset(&o, 0, sizeof(o));
     guest_boot(&o.g);
     km_compaction_init(&o.c, &o.g.os, &o.g.cpu[0]);
+    km_compaction_enable(&o.c, &o.g.os);
     o.c.movable = (struct km_movable_ops){.isolate = may_isolate, .move = move, .ctx = &o};
     *state = &o;
     return 0;
@@ -440,7 +441,7 @@ static void test_failure_defers(void **state)
     empty_dma(o);
     memset(o->pinned, true, sizeof(o->pinned));
     assert_int_equal(o->g.os.compact->zone_order(&o->g.os, &o->g.cpu[0], 3, gfp, 0, KM_COMPACT_SYNC_LIGHT, &block),
-                     KM_COMPACT_COMPLETE);
+                     KM_COMPACT_PARTIAL_SKIPPED); /* the first run of a zone does not count as one of the whole */
     assert_int_equal(o->c.defer[Z].shift, 1);
     uint64_t runs = o->c.stats.runs;
 
