@@ -284,7 +284,7 @@ static void scan_down(struct km_compact_run *run, struct km_os *os, struct km_cp
         km_pfn end = block + pages < zone->end_pfn ? block + pages : zone->end_pfn;
         uint32_t had = run->nr_free;
 
-        if (block < zone->start_pfn || !takes_pages(run, os, cpu, block) ||
+        if (block < zone->start_pfn || block >= zone->end_pfn || !takes_pages(run, os, cpu, block) ||
             km_compact_looked_at_lately(run, os, cpu, block))
             continue;
         scan_block(run, os, cpu, &at, end, stride);

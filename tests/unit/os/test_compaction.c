@@ -224,6 +224,20 @@ static void test_free_scanner_order(void **state)
     check(o);
 }
 
+/* A scan that is told to begin beyond the zone (a replay of a foreign trace) begins at its last pageblock. */
+static void test_scan_stays_in_its_zone(void **state)
+{
+    struct owner *o = *state;
+    struct km_compact_run run = new_run(o, -1, KM_MIGRATE_SYNC);
+
+    take_all(o);
+    give(o, 0x2c00);
+    give(o, 0x2e10);
+    run.free_pfn = 0xfffffe00u;
+    run.nr_migrate = 1;
+    assert_int_equal(km_compact_target(&run, &o->g.os, &o->g.cpu[0]), 0x2e10);
+}
+
 /* Rule: a free page may be isolated only while more than MIN + 2^order pages are free: at MIN + 2^order not. */
 static void test_mark_is_kept(void **state)
 {
@@ -578,6 +592,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_comb_becomes_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_free_scanner_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_scan_stays_in_its_zone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mark_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_target_pageblocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_half_a_pageblock_changes_type, setup, teardown),
