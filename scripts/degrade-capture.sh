@@ -9,7 +9,8 @@
 #   plain           nothing missing, trace not compressed
 #   no-kpageflags   no start/kpageflags and kpagecount: which frames were free is known by number only
 #   no-pagetype     no pagetypeinfo, no PAGETYPE samples
-#   no-zoneinfo     no ZONEINFO samples, no zoneinfo files
+#   no-zoneinfo     no ZONEINFO samples (the files stay)
+#   no-limits       no ZONEINFO samples, no zoneinfo files
 #   no-buddyinfo    no BUDDYINFO samples and files (also: nothing to score against)
 #   kmem-only       only events of the kmem group and the samples: no probes, no compaction, no vmscan
 #   bare            no kpageflags and kmem-only
@@ -23,11 +24,11 @@
 #   head-cut        the trace from a sample with PAGETYPE at two fifths on; of start/ and end/ what does not change
 #   lost            three bursts of 60 events lost, with the tracer's marks
 #   holes           every 499th event missing, without a mark
-#   cpus-apart      CPU 1 is called 3 everywhere
+#   no-cpuinfo      no cpuinfo and zoneinfo files
 # The same CAPTURE gives the same OUT.
 set -euo pipefail
 if [ "${1:-}" = -h ] || [ "${1:-}" = --help ] || [ $# != 3 ]; then
-    sed -n '3,28s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '3,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     [ $# = 3 ] || [ $# = 1 ] || exit 2
     exit 0
 fi
@@ -58,10 +59,10 @@ count() { lines=$(text | wc -l); }
 
 degrade() {
     case $kind in
-    whole | plain | no-kpageflags | trace-only) cat ;;
+    whole | plain | no-kpageflags | no-cpuinfo | trace-only) cat ;;
     bare) keep_events 'kmalloc|kfree|kmem_cache_alloc|kmem_cache_free|mm_page_.*|rss_stat|print' ;;
     no-pagetype) drop_marks PAGETYPE ;;
-    no-zoneinfo) drop_marks ZONEINFO ;;
+    no-zoneinfo | no-limits) drop_marks ZONEINFO ;;
     no-buddyinfo) drop_marks BUDDYINFO ;;
     kmem-only) keep_events 'kmalloc|kfree|kmem_cache_alloc|kmem_cache_free|mm_page_.*|rss_stat|print' ;;
     no-carvings) drop_events mm_page_alloc_zone_locked ;;
@@ -78,7 +79,6 @@ degrade() {
         { was = k }
         !k || /print:/' ;;
     holes) awk 'NR % 499 || /print:/' ;;
-    cpus-apart) sed -e 's/\[001\]/[003]/; s/^cpus=2$/cpus=4/; s/pcp1 /pcp3 /' ;;
     *) die "unknown kind $kind" ;;
     esac
 }
@@ -91,7 +91,7 @@ done
 case $kind in
 no-kpageflags | requests-only | bare) rm -f "$out"/*/kpage* ;;
 no-pagetype) rm -f "$out"/*/pagetypeinfo ;;
-no-zoneinfo) rm -f "$out"/*/zoneinfo ;;
+no-limits) rm -f "$out"/*/zoneinfo ;;
 no-buddyinfo) rm -f "$out"/*/buddyinfo ;;
 head-cut)
     for file in "$out"/*/*; do
@@ -100,7 +100,7 @@ head-cut)
         esac
     done
     ;;
-cpus-apart) rm -f "$out"/*/cpuinfo ;;
+no-cpuinfo) rm -f "$out"/*/cpuinfo "$out"/*/zoneinfo ;;
 esac
 if [ "$kind" = plain ]; then
     text | degrade >"$out/trace.txt"

@@ -193,6 +193,17 @@ static int read_facts(struct km_bundle *b, struct km_err *err)
     return rc;
 }
 
+const struct km_zone_facts *km_bundle_zone(const struct km_bundle *b, const char *name)
+{
+    const struct km_proc_state *states[] = {&b->start, &b->end, &b->early};
+
+    for (unsigned s = 0; s < KM_ARRAY_LEN(states); s++)
+        for (unsigned i = 0; i < states[s]->nr_zones; i++)
+            if (!strcmp(states[s]->zone[i].zone, name))
+                return &states[s]->zone[i];
+    return NULL;
+}
+
 static void conclude(struct km_bundle *b)
 {
     const struct km_proc_state *states[] = {&b->start, &b->early, &b->end};

@@ -103,5 +103,7 @@ bool km_bundle_trace_path(const char *dir, char *path, size_t size);
 bool km_bundle_probe(const char *path);
 int km_bundle_read(struct km_bundle *out, const char *dir, struct km_err *err);
 void km_bundle_release(struct km_bundle *b);
+/* What zoneinfo of the start, else of the end, says about a zone; NULL: nothing. */
+const struct km_zone_facts *km_bundle_zone(const struct km_bundle *b, const char *name);
 
 #endif

@@ -91,17 +91,6 @@ static void ram_from_size(struct km_machine_facts *f, uint64_t bytes)
     add_ram(f, 0x100000, bytes);
 }
 
-static const struct km_zone_facts *zone_facts(const struct km_bundle *b, const char *name)
-{
-    const struct km_proc_state *states[] = {&b->start, &b->end, &b->early};
-
-    for (unsigned s = 0; s < KM_ARRAY_LEN(states); s++)
-        for (unsigned i = 0; i < states[s]->nr_zones; i++)
-            if (!strcmp(states[s]->zone[i].zone, name))
-                return &states[s]->zone[i];
-    return NULL;
-}
-
 static unsigned bundle_pageblock_order(const struct km_bundle *b)
 {
     if (b->start.pageblock_order)
@@ -129,7 +118,7 @@ int km_guest_facts(struct km_machine_facts *f, const struct km_config *cfg, cons
                    const struct km_trace_extent *seen, struct km_err *err)
 {
     static const km_vaddr offsets[] = {0xc0000000u, 0x80000000u, 0x40000000u};
-    const struct km_zone_facts *high = bundle ? zone_facts(bundle, "HighMem") : NULL;
+    const struct km_zone_facts *high = bundle ? km_bundle_zone(bundle, "HighMem") : NULL;
 
     memset(f, 0, sizeof(*f));
     f->page_offset = offsets[cfg->machine.split];

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGES_ON_LISTS 2000u /* about what the per-CPU lists of a small machine take or give without the buddy lists */
 
 enum where { ELSEWHERE, ON_PCP, IN_BUDDY };
 
@@ -144,15 +145,19 @@ static void scan_event(struct scan *s, const struct km_event *ev, uint64_t index
         return;
     switch (ev->type) {
     case KM_EV_PAGE_FREE:
+        s->out->frees++;
         note_free(s, ev, index);
         break;
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
+        s->out->carvings++;
         note_carve(s, ev, index);
         break;
     case KM_EV_PAGE_PCPU_DRAIN:
+        s->out->drains++;
         set(s, ev->page.pfn, ev->page.order, IN_BUDDY, index);
         break;
     case KM_EV_PAGE_ALLOC:
+        s->out->allocs++;
         set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
         break;
     default:
@@ -167,6 +172,16 @@ static int by_index(const void *a, const void *b)
     if (x->index != y->index)
         return x->index < y->index ? -1 : 1;
     return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+bool km_hidden_carvings_recorded(const struct km_hidden *h)
+{
+    return h->carvings || h->allocs < PAGES_ON_LISTS;
+}
+
+bool km_hidden_drains_recorded(const struct km_hidden *h)
+{
+    return h->drains || h->frees < PAGES_ON_LISTS;
 }
 
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,
@@ -187,6 +202,8 @@ int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct k
     free(s.frame);
     if (!s.ok)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory following freed pages");
+    if (!km_hidden_drains_recorded(out))
+        out->missed.nr = 0; /* nothing shows how pages left the per-CPU lists */
     km_hidden_sort(out);
     return rc;
 }

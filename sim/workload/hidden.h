@@ -51,7 +51,12 @@ struct km_hidden {
     struct km_compact_free *freed; /* owned; ascending by index */
     size_t nr_freed, room_freed;
     uint32_t runs; /* of compaction */
+    uint64_t allocs, frees, carvings, drains; /* events of the trace */
 };
+
+/* Were the events recorded that show what enters and leaves the buddy lists? A short trace need not have any. */
+bool km_hidden_carvings_recorded(const struct km_hidden *h);
+bool km_hidden_drains_recorded(const struct km_hidden *h);
 
 /* bundle: its kpageflags say what was free at the KPAGE_END mark; may be NULL. */
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,

@@ -232,13 +232,27 @@ static int can_be_elsewhere(const struct km_replay *r, bool same_memory, struct 
     return KM_OK;
 }
 
+/* What a replay does without if the trace lacks events that show the buddy lists. */
+static void warn_unrecorded(const struct km_replay *r, const char *path)
+{
+    bool carvings = km_hidden_carvings_recorded(&r->hidden), drains = km_hidden_drains_recorded(&r->hidden);
+    bool literal = r->cfg->replay.mode == KM_REPLAY_ORACLE || r->cfg->replay.mode == KM_REPLAY_BUDDY;
+
+    if (!carvings || !drains)
+        km_warn("%s: no %s events: silent allocations are not looked for%s", path,
+                carvings ? "mm_page_pcpu_drain"
+                : drains ? "mm_page_alloc_zone_locked"
+                         : "mm_page_alloc_zone_locked and mm_page_pcpu_drain",
+                literal ? ", and this mode cannot follow the free lists" : "");
+}
+
 static int build_start(struct km_replay *r, const char *path, struct km_err *err)
 {
     const struct km_bundle *b = r->bundle;
     struct km_trace_extent extent = {0};
     int rc;
 
-    if (!b || !b->nr_e820)
+    if (!b || !b->nr_e820 || !b->cpus)
         rc = km_trace_extent(path, &extent, err);
     else
         rc = KM_OK;
@@ -266,6 +280,7 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
         if (rc < 0)
             return rc;
         r->busy.hidden = &r->hidden;
+        warn_unrecorded(r, path);
     }
     bool boot = b && b->boot && b->nr_memblock;
 
@@ -405,7 +420,8 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     km_progress_start(&r->progress, opt->quiet, "events", 0);
     bool timed = r->cfg->timing == KM_TIMING_FULL && opt->engine;
 
-    if (r->mode->wants_shadow && r->cfg->replay.lookahead) {
+    if (r->mode->wants_shadow && r->cfg->replay.lookahead && km_hidden_carvings_recorded(&r->hidden) &&
+        km_hidden_drains_recorded(&r->hidden)) {
         int rc = km_shadow_run(r, r->cfg->workload.trace, err);
 
         if (rc < 0)
@@ -448,6 +464,9 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     if (r->mode->finish)
         r->mode->finish(r);
     km_live_objects_finish(r);
+    if (r->sum.lost_events)
+        km_warn("%s: %llu events were lost by the tracer: what they said about free lists is missing",
+                r->cfg->workload.trace, (unsigned long long)r->sum.lost_events);
     if (km_trace_info(r->trace)->unparsed_lines)
         km_warn("%s: %llu lines are no events and were passed over", r->cfg->workload.trace,
                 (unsigned long long)km_trace_info(r->trace)->unparsed_lines);

@@ -411,47 +411,80 @@ static uint32_t pages_of(const struct km_pcp_entries *list, const struct km_os *
     return pages;
 }
 
+/* The zone's numbers from the first sample, else from the zoneinfo files; false: neither is there. */
+static bool zone_limits(const struct km_running *s, unsigned z, const char *name, struct km_mark_zoneinfo *out)
+{
+    const struct km_bundle *b = s->r->bundle;
+    const struct km_zone_facts *f = b && name ? km_bundle_zone(b, name) : NULL;
+
+    if (s->have_zoneinfo[z])
+        *out = s->zoneinfo[z];
+    else if (f)
+        *out = (struct km_mark_zoneinfo){.min = f->min,
+                                         .low = f->low,
+                                         .high = f->high,
+                                         .boost = f->boost,
+                                         .managed = f->managed,
+                                         .nr_pcp = f->nr_pcp};
+    if (f && !s->have_zoneinfo[z])
+        memcpy(out->pcp, f->pcp, sizeof(out->pcp));
+    return s->have_zoneinfo[z] || f;
+}
+
 /* Heads in order, what was never seen, then the tails (drained first: last). */
 static void fill_pcp(struct km_running *s, struct km_guest *g)
 {
     for (size_t i = 0; i < s->la.front.nr; i++)
         place_entry(s, g, &s->la.front.entry[i]);
-    for (unsigned z = 0; z < KM_NR_ZONES; z++)
-        for (unsigned c = 0; s->have_zoneinfo[z] && c < s->zoneinfo[z].nr_pcp && c < g->os.p.cpus; c++) {
+    for (unsigned z = 0; z < KM_NR_ZONES; z++) {
+        struct km_mark_zoneinfo zi = {0};
+
+        zone_limits(s, z, g->os.zone[z].name, &zi);
+        for (unsigned c = 0; c < zi.nr_pcp && c < g->os.p.cpus; c++) {
             uint32_t seen = pages_of(&s->la.front, &g->os, (enum km_zone_id)z, c) +
                             pages_of(&s->la.back, &g->os, (enum km_zone_id)z, c);
 
-            if (s->zoneinfo[z].pcp[c].count > seen)
-                place_missing(s, g, (enum km_zone_id)z, c, s->zoneinfo[z].pcp[c].count - seen);
+            if (zi.pcp[c].count > seen)
+                place_missing(s, g, (enum km_zone_id)z, c, zi.pcp[c].count - seen);
         }
+    }
     for (size_t i = s->la.back.nr; i-- > 0;)
         place_entry(s, g, &s->la.back.entry[i]);
+}
+
+/* Without zoneinfo: what is neither a hole nor reserved. */
+static uint64_t guess_managed(const struct km_running *s, const struct km_zone *zone)
+{
+    uint64_t managed = 0;
+
+    for (km_pfn p = zone->start_pfn; p < zone->end_pfn; p++)
+        managed += s->state ? !flag(s, p, KPF_RESERVED) && !flag(s, p, KPF_NOPAGE) : p >= 256 && !s->kernel[p];
+    return managed;
 }
 
 static void set_limits(struct km_running *s, struct km_guest *g)
 {
     struct km_cpu *cpu = &g->cpu[0];
+    struct km_mark_zoneinfo zi;
 
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
-        const struct km_mark_zoneinfo *zi = &s->zoneinfo[z];
+        const struct km_zone *zone = &g->os.zone[z];
+        bool known = zone_limits(s, z, zone->name, &zi);
 
-        if (!s->have_zoneinfo[z])
-            continue;
-        km_st32(cpu, g->os.zone[z].va + KM_ZONE_MANAGED, (uint32_t)zi->managed);
+        if (known || km_zone_populated(zone))
+            km_st32(cpu, zone->va + KM_ZONE_MANAGED, (uint32_t)(known ? zi.managed : guess_managed(s, zone)));
     }
     km_zone_setup_watermarks(&g->os, cpu);
     km_pcp_setup(&g->os, cpu, g->os.p.cpus);
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
-        const struct km_mark_zoneinfo *zi = &s->zoneinfo[z];
-
-        if (!s->have_zoneinfo[z])
+        if (!zone_limits(s, z, g->os.zone[z].name, &zi))
             continue;
-        km_zone_set_watermarks(&g->os, cpu, (enum km_zone_id)z, (uint32_t)(zi->min - zi->boost),
-                               (uint32_t)(zi->low - zi->boost), (uint32_t)(zi->high - zi->boost));
-        km_st32(cpu, g->os.zone[z].va + KM_ZONE_BOOST, (uint32_t)zi->boost);
-        for (unsigned c = 0; c < zi->nr_pcp && c < g->os.p.cpus; c++)
+        km_zone_set_watermarks(&g->os, cpu, (enum km_zone_id)z, (uint32_t)(zi.min - zi.boost),
+                               (uint32_t)(zi.low - zi.boost), (uint32_t)(zi.high - zi.boost));
+        km_st32(cpu, g->os.zone[z].va + KM_ZONE_BOOST, (uint32_t)zi.boost);
+        for (unsigned c = 0; c < zi.nr_pcp && c < g->os.p.cpus; c++)
             if (km_zone_populated(&g->os.zone[z]))
-                km_pcp_set_limits(&g->os, cpu, (enum km_zone_id)z, c, zi->pcp[c].high, zi->pcp[c].batch);
+                km_pcp_set_limits(&g->os, cpu, (enum km_zone_id)z, c, zi.pcp[c].high, zi.pcp[c].batch);
     }
     km_zone_set_stat_thresholds(&g->os, cpu, false);
 }
@@ -604,6 +637,20 @@ static void describe(struct km_running *s)
              s->look ? ", lists and types inferred by looking ahead" : ", no look-ahead");
 }
 
+static void warn_missing(const struct km_running *s)
+{
+    const char *trace = s->r->cfg->workload.trace;
+
+    if (!s->r->bundle || !s->look)
+        return;
+    if (!s->have_counts[KM_ZONE_NORMAL] && !s->state)
+        km_warn("%s: neither kpageflags nor a BUDDYINFO sample: what is free at the start is not known", trace);
+    if (!s->have_quota)
+        km_warn("%s: no PAGETYPE sample: types of free blocks that the trace does not use are guessed", trace);
+    if (!s->have_zoneinfo[KM_ZONE_NORMAL])
+        km_warn("%s: no ZONEINFO sample: how long the per-CPU lists were at the start is not known", trace);
+}
+
 int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err)
 {
     struct km_running *s = calloc(1, sizeof(*s));
@@ -619,8 +666,10 @@ int km_start_running(struct km_replay *r, const char *trace_path, struct km_err 
         rc = run_ahead(s, trace_path, &static_pa, &mem_map_pa, err);
     if (rc == KM_OK)
         rc = build(s, static_pa, mem_map_pa, err);
-    if (rc == KM_OK)
+    if (rc == KM_OK) {
         describe(s);
+        warn_missing(s);
+    }
     km_lookahead_release(&s->la);
     free(s->free);
     free(s->kernel);
