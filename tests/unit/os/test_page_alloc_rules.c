@@ -1045,11 +1045,12 @@ struct machine {
     uint32_t managed[3]; /* at the moment the kernel computed its marks */
     bool thp;
     uint32_t mark[3][3], protection[2][3], high[3], batch[3];
+    unsigned cpus, pageblock_order;
 };
 
 /* Rule: marks, reserves and per-CPU limits follow from the managed pages of each zone. The machines
- * are real (2 CPUs, /proc/zoneinfo); managed pages are those of the boot log's "Memory:" line, in
- * the second case plus the 8 pages of SMP alternatives freed before, not the larger final ones.
+ * are real (/proc/zoneinfo); managed pages are those of the boot log's "Memory:" line, with
+ * transparent huge pages plus the 8 pages of SMP alternatives freed before, not the larger final ones.
  * With transparent huge pages the 5 % bound is of what lies above the HIGH marks set first, without
  * them.
  */
@@ -1062,14 +1063,54 @@ static void test_watermarks_of_real_machines(void **state)
          {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
          {{473, 473, 473}, {0, 0, 0}},
          {13, 428, 0},
-         {1, 31, 0}},
+         {1, 31, 0},
+         2,
+         9},
+        {"512 MiB, 1 CPU",
+         {3840, 121270, 0},
+         false,
+         {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
+         {{473, 473, 473}, {0, 0, 0}},
+         {26, 856, 0},
+         {1, 31, 0},
+         1,
+         9},
+        {"512 MiB, two-level paging",
+         {3840, 121285, 0},
+         false,
+         {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
+         {{473, 473, 473}, {0, 0, 0}},
+         {13, 428, 0},
+         {1, 31, 0},
+         2,
+         10},
         {"1 GiB",
          {3840, 213057, 36828},
          true,
          {{190, 237, 284}, {10584, 13230, 15876}, {35, 492, 949}},
          {{832, 976, 976}, {0, 1150, 1150}},
          {118, 6615, 246},
-         {1, 63, 7}},
+         {1, 63, 7},
+         2,
+         9},
+        {"2 GiB",
+         {3840, 211553, 298972},
+         true,
+         {{190, 237, 284}, {10509, 13136, 15763}, {128, 3840, 7552}},
+         {{826, 1994, 1994}, {0, 9342, 9342}},
+         {118, 6568, 1920},
+         {1, 63, 63},
+         2,
+         9},
+        {"2 GiB, two-level paging",
+         {3840, 209521, 299996},
+         true,
+         {{190, 237, 284}, {10407, 13008, 15609}, {128, 3853, 7578}},
+         {{818, 1990, 1990}, {0, 9374, 9374}},
+         {118, 6504, 1926},
+         {1, 63, 63},
+         2,
+         10},
     };
     struct small_guest *g = *state;
 
@@ -1078,13 +1119,14 @@ static void test_watermarks_of_real_machines(void **state)
         const struct machine *m = &machines[i];
 
         g->os.p.thp = m->thp;
+        g->os.p.pageblock_order = m->pageblock_order;
         for (unsigned z = 0; z < 3; z++) {
             g->os.zone[z].present_pages = m->managed[z];
             guest_set_zone_word(g, (enum km_zone_id)z, KM_ZONE_MANAGED, m->managed[z]);
             km_zone_set_watermarks(&g->os, &g->cpu[0], (enum km_zone_id)z, 0, 0, 0);
         }
         km_zone_setup_watermarks(&g->os, &g->cpu[0]);
-        km_pcp_setup(&g->os, &g->cpu[0], 2);
+        km_pcp_setup(&g->os, &g->cpu[0], m->cpus);
         for (unsigned z = 0; z < 3; z++) {
             for (unsigned w = 0; w < 3; w++)
                 if (guest_zone_word(g, (enum km_zone_id)z, KM_ZONE_WATERMARK + w * 4) !=
@@ -1098,8 +1140,8 @@ static void test_watermarks_of_real_machines(void **state)
                     j > z ? m->protection[z][j - 1] : 0);
             if (!m->managed[z])
                 continue;
-            assert_int_equal(guest_pcp_word(g, (enum km_zone_id)z, 1, KM_PCP_HIGH), m->high[z]);
-            assert_int_equal(guest_pcp_word(g, (enum km_zone_id)z, 1, KM_PCP_BATCH), m->batch[z]);
+            assert_int_equal(guest_pcp_word(g, (enum km_zone_id)z, 0, KM_PCP_HIGH), m->high[z]);
+            assert_int_equal(guest_pcp_word(g, (enum km_zone_id)z, 0, KM_PCP_BATCH), m->batch[z]);
         }
     }
 }

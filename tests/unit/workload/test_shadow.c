@@ -112,6 +112,51 @@ static void refilled_pages_above_were_taken(void **state)
     rig_free(rig);
 }
 
+/* Rule 1, dates.  list: f a0 a1, f freed on top (1, batched 2).  The refill at 5 finds it empty: a0 and a1 are dated right
+ * behind the last event of the list, and f, which lay on top of them, no later; it leaves first. */
+static void pages_on_top_leave_first(void **state)
+{
+    struct rig *rig = rig_new();
+    km_pfn a = RIG_BLOCK(1), f = RIG_BLOCK(1) + 32;
+
+    (void)state;
+    rig_give(rig, a + 64, 6, KM_MT_MOVABLE);
+    start_list(rig, a, 2);
+    line_free(rig, 0, f, 0);
+    line(rig, 0, "mm_page_free_batched: page=0x%x pfn=0x%x order=0", f, f);
+    line_alloc(rig, 1, a + 40, 0);
+    line_alloc(rig, 1, a + 41, 0);
+    line_carve(rig, 0, a + 64); /* 5 */
+    line_carve(rig, 0, a + 65);
+    const struct km_adjustments *adj = follow(rig);
+
+    assert_int_equal(adj->nr, 4);
+    expect_take(&adj->entry[0], 3, f);
+    expect_take(&adj->entry[1], 3, a);
+    expect_take(&adj->entry[2], 3, a + 1);
+    expect_take(&adj->entry[3], 5, a + 64);
+    rig_free(rig);
+}
+
+/* Rule 2.  list: f a0 a1 a2.  Two allocations in a row go past f: no interrupt explains that, f was taken silently. */
+static void a_page_passed_over_twice_was_taken(void **state)
+{
+    struct rig *rig = rig_new();
+    km_pfn a = RIG_BLOCK(1), f = RIG_BLOCK(1) + 32;
+
+    (void)state;
+    start_list(rig, a, 3);
+    line_free(rig, 0, f, 0);
+    line(rig, 0, "mm_page_free_batched: page=0x%x pfn=0x%x order=0", f, f);
+    line_alloc(rig, 0, a, 0); /* 3 */
+    line_alloc(rig, 0, a + 1, 0);
+    const struct km_adjustments *adj = follow(rig);
+
+    assert_int_equal(adj->nr, 1);
+    expect_take(&adj->entry[0], 3, f);
+    rig_free(rig);
+}
+
 /* Rule 2, freed pages that are seen again.  list: a0;  f is freed (1, batched 2), then a0 is allocated (3) from below it,
  * then f (4): an interrupt freed f after a0 was taken, before the allocation of a0 was recorded. */
 static void a_freed_page_seen_later_makes_the_allocation_early(void **state)
@@ -269,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_refill_finds_its_list_empty),
         cmocka_unit_test(a_direct_allocation_is_no_refill),
         cmocka_unit_test(refilled_pages_above_were_taken),
+        cmocka_unit_test(pages_on_top_leave_first),
+        cmocka_unit_test(a_page_passed_over_twice_was_taken),
         cmocka_unit_test(a_freed_page_seen_later_makes_the_allocation_early),
         cmocka_unit_test(freed_pages_never_seen_again_were_taken),
         cmocka_unit_test(a_block_passed_over_twice_missed_its_list),
