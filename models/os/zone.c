@@ -260,6 +260,18 @@ static uint32_t min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
     return (uint32_t)km_min_u64(km_max_u64(kbytes, 128), os->p.personality->min_free_kbytes_max);
 }
 
+/* Transparent huge pages stay off on machines with less memory than this. */
+#define THP_LEAST_PAGES (512u << (20 - KM_PAGE_SHIFT))
+
+static bool thp_enabled(const struct km_os *os, struct km_cpu *cpu)
+{
+    uint64_t managed = 0;
+
+    for (unsigned z = 0; z < KM_NR_ZONES; z++)
+        managed += km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
+    return os->p.thp && managed >= THP_LEAST_PAGES;
+}
+
 /* khugepaged asks for room to migrate, at most 5 % of the low memory beyond the marks it finds. */
 static uint32_t thp_min_free_kbytes(struct km_os *os, struct km_cpu *cpu)
 {
@@ -307,7 +319,7 @@ void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu)
 
     setup_lowmem_reserve(os, cpu);
     set_all_watermarks(os, cpu, kbytes);
-    if (os->p.thp && !os->p.min_free_kbytes) {
+    if (!os->p.min_free_kbytes && thp_enabled(os, cpu)) {
         uint32_t raised = thp_min_free_kbytes(os, cpu); /* needs the marks just set */
 
         if (raised > kbytes)

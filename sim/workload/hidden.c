@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGES_ON_LISTS 2000u /* about what the per-CPU lists of a small machine take or give without the buddy lists */
+#define PCP_MAX_ORDER 3
+#define PAGES_ON_LISTS 2000u /* what the per-CPU lists can give, about, without the buddy lists */
 
 enum where { ELSEWHERE, ON_PCP, IN_BUDDY };
 
@@ -32,6 +33,11 @@ struct scan {
         int32_t pid;
         uint64_t last; /* its last event */
     } kswapd;
+    uint64_t allocs, carvings, drains;
+    struct {
+        int64_t pages, shortest, longest; /* against the start */
+    } lists[KM_MAX_CPUS];
+    uint32_t high[KM_BUNDLE_MAX_ZONES][KM_MAX_CPUS];
     uint64_t last_end; /* of a compaction run; the present event while one is running */
     bool ok;
 };
@@ -133,11 +139,40 @@ static void note_carve(struct scan *s, const struct km_event *ev, uint64_t index
     set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
 }
 
+/* Pages on the per-CPU lists, as far as requests and carvings tell. */
+static void note_length(struct scan *s, const struct km_event *ev, int sign)
+{
+    if (ev->cpu >= KM_MAX_CPUS || ev->page.order > PCP_MAX_ORDER)
+        return;
+    int64_t pages = s->lists[ev->cpu].pages += sign * ((int64_t)1 << ev->page.order);
+
+    if (pages < s->lists[ev->cpu].shortest)
+        s->lists[ev->cpu].shortest = pages;
+    if (pages > s->lists[ev->cpu].longest)
+        s->lists[ev->cpu].longest = pages;
+}
+
+static void note_limits(struct scan *s, const struct km_event *ev)
+{
+    static const char *const names[] = {"DMA", "Normal", "HighMem"};
+    uint64_t value;
+    const char *rest;
+    struct km_mark_zoneinfo zi;
+
+    if (km_mark_kind(ev->text.text, &value, &rest) != KM_MARK_ZONEINFO || !km_mark_zoneinfo(rest, &zi))
+        return;
+    for (unsigned z = 0; z < sizeof(names) / sizeof(names[0]); z++)
+        for (unsigned c = 0; c < zi.nr_pcp && !strcmp(zi.zone, names[z]); c++)
+            s->high[z][c] = zi.pcp[c].high;
+}
+
 static void scan_event(struct scan *s, const struct km_event *ev, uint64_t index)
 {
     note_kswapd(s, ev, index);
-    if (ev->type == KM_EV_MARK)
+    if (ev->type == KM_EV_MARK) {
         note_snapshot(s, ev, index);
+        note_limits(s, ev);
+    }
     if (ev->type == KM_EV_COMPACTION_BEGIN || ev->type == KM_EV_COMPACTION_END)
         note_compaction(s, ev, index);
     if (ev->type < KM_EV_PAGE_ALLOC || ev->type > KM_EV_PAGE_PCPU_DRAIN || ev->page.order >= KM_NR_ORDERS ||
@@ -145,19 +180,21 @@ static void scan_event(struct scan *s, const struct km_event *ev, uint64_t index
         return;
     switch (ev->type) {
     case KM_EV_PAGE_FREE:
-        s->out->frees++;
+        note_length(s, ev, 1);
         note_free(s, ev, index);
         break;
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:
-        s->out->carvings++;
+        s->carvings++;
+        note_length(s, ev, 1);
         note_carve(s, ev, index);
         break;
     case KM_EV_PAGE_PCPU_DRAIN:
-        s->out->drains++;
+        s->drains++;
         set(s, ev->page.pfn, ev->page.order, IN_BUDDY, index);
         break;
     case KM_EV_PAGE_ALLOC:
-        s->out->allocs++;
+        s->allocs++;
+        note_length(s, ev, -1);
         set(s, ev->page.pfn, ev->page.order, ELSEWHERE, index);
         break;
     default:
@@ -174,14 +211,29 @@ static int by_index(const void *a, const void *b)
     return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
 }
 
-bool km_hidden_carvings_recorded(const struct km_hidden *h)
+/* Per-CPU lists cannot outgrow their limits, beyond what silent allocations take from them. */
+static bool lists_outgrow(const struct scan *s)
 {
-    return h->carvings || h->allocs < PAGES_ON_LISTS;
+    bool outgrow = false;
+
+    for (unsigned c = 0; c < KM_MAX_CPUS; c++) {
+        uint64_t limit = 0;
+
+        for (unsigned z = 0; z < KM_BUNDLE_MAX_ZONES; z++)
+            limit += s->high[z][c];
+        outgrow |= limit && s->lists[c].longest - s->lists[c].shortest > (int64_t)(limit + limit / 4);
+    }
+    return outgrow;
 }
 
-bool km_hidden_drains_recorded(const struct km_hidden *h)
+static void judge_kinds(const struct scan *s)
 {
-    return h->drains || h->frees < PAGES_ON_LISTS;
+    struct km_hidden *out = s->out;
+
+    out->carvings_recorded = s->carvings || s->allocs < PAGES_ON_LISTS;
+    out->drains_recorded = s->drains || (out->carvings_recorded && !lists_outgrow(s));
+    if (!out->drains_recorded)
+        out->missed.nr = 0; /* nothing shows how pages left the per-CPU lists */
 }
 
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,
@@ -202,8 +254,7 @@ int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct k
     free(s.frame);
     if (!s.ok)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory following freed pages");
-    if (!km_hidden_drains_recorded(out))
-        out->missed.nr = 0; /* nothing shows how pages left the per-CPU lists */
+    judge_kinds(&s);
     km_hidden_sort(out);
     return rc;
 }

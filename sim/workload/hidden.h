@@ -6,6 +6,8 @@
  *   (shadow.c adds those that two allocations in a row pass over although the page should lie on top.)
  * Isolated pages: compaction takes free pages as targets without an event (kernel-behaviour D5). A page that is
  *   freed although it was last seen on the buddy lists was isolated by a compaction run in between.
+ * Kinds of events that were not recorded: without mm_page_pcpu_drain the per-CPU lists would outgrow their limit,
+ *   without mm_page_alloc_zone_locked they would give what they never had. A short trace need not have any.
  * kswapd's rests: that it begins to balance a node is traced, that it stops is not. It stopped after the last
  *   event of its task before it is woken again or says that it goes to sleep.
  */
@@ -51,12 +53,8 @@ struct km_hidden {
     struct km_compact_free *freed; /* owned; ascending by index */
     size_t nr_freed, room_freed;
     uint32_t runs; /* of compaction */
-    uint64_t allocs, frees, carvings, drains; /* events of the trace */
+    bool carvings_recorded, drains_recorded; /* events that show what leaves and enters the buddy lists */
 };
-
-/* Were the events recorded that show what enters and leaves the buddy lists? A short trace need not have any. */
-bool km_hidden_carvings_recorded(const struct km_hidden *h);
-bool km_hidden_drains_recorded(const struct km_hidden *h);
 
 /* bundle: its kpageflags say what was free at the KPAGE_END mark; may be NULL. */
 int km_hidden_find(struct km_hidden *out, const char *trace_path, const struct km_bundle *bundle, km_pfn nr_frames,

@@ -208,11 +208,50 @@ static void take_isolated(struct km_lookahead *la, struct km_guest *oracle, uint
     }
 }
 
+static void gain(struct km_lookahead *la, const struct km_os *os, unsigned cpu, km_pfn pfn, int64_t pages)
+{
+    enum km_zone_id z = km_pfn_zone(os, pfn);
+
+    if (z != KM_NR_ZONES && !la->flushed[cpu][z])
+        la->gained[cpu][z] += pages;
+}
+
+/* How the per-CPU lists grow and shrink before their first flush; announced frees count when they happen. */
+static void note_length(struct km_lookahead *la, const struct km_os *os, const struct km_event *ev)
+{
+    struct km_pending *p;
+    int64_t pages;
+
+    if (ev->cpu >= KM_MAX_CPUS)
+        return;
+    p = &la->pending[ev->cpu];
+    uint32_t due = km_pending_due(p, ev);
+
+    for (uint32_t i = 0; i < due; i++)
+        gain(la, os, ev->cpu, p->traced[i], 1);
+    km_pending_drop(p, due);
+    if (ev->type < KM_EV_PAGE_ALLOC || ev->type > KM_EV_PAGE_PCPU_DRAIN || !usable(la, ev) ||
+        !km_pcp_covers(os, ev->page.order))
+        return;
+    pages = (int64_t)1 << ev->page.order;
+    if (ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED)
+        gain(la, os, ev->cpu, ev->page.pfn, pages);
+    else if (ev->type == KM_EV_PAGE_ALLOC)
+        gain(la, os, ev->cpu, ev->page.pfn, -pages);
+    else if (ev->type == KM_EV_PAGE_FREE && km_free_reaches_pcp(os, &la->busy, ev) && ev->page.order > 0)
+        gain(la, os, ev->cpu, ev->page.pfn, pages);
+    else if (ev->type == KM_EV_PAGE_FREE && km_free_reaches_pcp(os, &la->busy, ev))
+        km_pending_add(p, ev->page.pfn);
+    else if (ev->type == KM_EV_PAGE_PCPU_DRAIN && km_pfn_zone(os, ev->page.pfn) != KM_NR_ZONES)
+        la->flushed[ev->cpu][km_pfn_zone(os, ev->page.pfn)] = true;
+}
+
 void km_lookahead_event(struct km_lookahead *la, struct km_guest *oracle, const struct km_event *ev, uint64_t index)
 {
     struct km_os *os = &oracle->os;
 
     km_pcp_busy_event(&la->busy, ev, index);
+    note_length(la, os, ev);
     take_isolated(la, oracle, index);
     switch (ev->type) {
     case KM_EV_PAGE_ALLOC_ZONE_LOCKED:

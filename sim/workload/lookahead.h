@@ -13,6 +13,7 @@
 #include "sim/trace/trace.h"
 #include "sim/workload/guest.h"
 #include "sim/workload/literal.h"
+#include "sim/workload/pending.h"
 
 enum { KM_TYPE_UNKNOWN = 0xff };
 
@@ -42,6 +43,11 @@ struct km_lookahead {
     bool emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_NR_ORDERS][KM_MT_PCP_TYPES];
     /* [cpu][zone][type]: of the single pages of this list a bulk allocation took the last one of the start */
     bool bulk_emptied[KM_MAX_CPUS][KM_NR_ZONES][KM_MT_PCP_TYPES];
+    /* [cpu][zone]: pages that came onto the lists, less those that left, until they were first flushed: then the
+     * lists held as many as their limit allows */
+    int64_t gained[KM_MAX_CPUS][KM_NR_ZONES];
+    bool flushed[KM_MAX_CPUS][KM_NR_ZONES];
+    struct km_pending pending[KM_MAX_CPUS];
     struct km_pcp_busy busy;
     size_t next_isolated;
     uint32_t carves;

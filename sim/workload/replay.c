@@ -235,7 +235,7 @@ static int can_be_elsewhere(const struct km_replay *r, bool same_memory, struct 
 /* What a replay does without if the trace lacks events that show the buddy lists. */
 static void warn_unrecorded(const struct km_replay *r, const char *path)
 {
-    bool carvings = km_hidden_carvings_recorded(&r->hidden), drains = km_hidden_drains_recorded(&r->hidden);
+    bool carvings = r->hidden.carvings_recorded, drains = r->hidden.drains_recorded;
     bool literal = r->cfg->replay.mode == KM_REPLAY_ORACLE || r->cfg->replay.mode == KM_REPLAY_BUDDY;
 
     if (!carvings || !drains)
@@ -420,8 +420,8 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     km_progress_start(&r->progress, opt->quiet, "events", 0);
     bool timed = r->cfg->timing == KM_TIMING_FULL && opt->engine;
 
-    if (r->mode->wants_shadow && r->cfg->replay.lookahead && km_hidden_carvings_recorded(&r->hidden) &&
-        km_hidden_drains_recorded(&r->hidden)) {
+    if (r->mode->wants_shadow && r->cfg->replay.lookahead && r->hidden.carvings_recorded &&
+        r->hidden.drains_recorded) {
         int rc = km_shadow_run(r, r->cfg->workload.trace, err);
 
         if (rc < 0)

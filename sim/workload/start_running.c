@@ -431,21 +431,30 @@ static bool zone_limits(const struct km_running *s, unsigned z, const char *name
     return s->have_zoneinfo[z] || f;
 }
 
+/* Pages on the lists of a CPU at the start: as sampled, else what the first flush says, else as the files say. */
+static int64_t list_length(const struct km_running *s, const struct km_guest *g, enum km_zone_id z, unsigned cpu)
+{
+    struct km_mark_zoneinfo zi = {0};
+
+    zone_limits(s, z, g->os.zone[z].name, &zi);
+    if (!s->have_zoneinfo[z] && s->la.flushed[cpu][z])
+        return km_peek32(g->window.base, g->os.zone[z].pcp_va[cpu] + KM_PCP_HIGH) - s->la.gained[cpu][z];
+    return cpu < zi.nr_pcp ? zi.pcp[cpu].count : 0;
+}
+
 /* Heads in order, what was never seen, then the tails (drained first: last). */
 static void fill_pcp(struct km_running *s, struct km_guest *g)
 {
     for (size_t i = 0; i < s->la.front.nr; i++)
         place_entry(s, g, &s->la.front.entry[i]);
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
-        struct km_mark_zoneinfo zi = {0};
-
-        zone_limits(s, z, g->os.zone[z].name, &zi);
-        for (unsigned c = 0; c < zi.nr_pcp && c < g->os.p.cpus; c++) {
+        for (unsigned c = 0; c < g->os.p.cpus; c++) {
+            int64_t pages = list_length(s, g, (enum km_zone_id)z, c);
             uint32_t seen = pages_of(&s->la.front, &g->os, (enum km_zone_id)z, c) +
                             pages_of(&s->la.back, &g->os, (enum km_zone_id)z, c);
 
-            if (zi.pcp[c].count > seen)
-                place_missing(s, g, (enum km_zone_id)z, c, zi.pcp[c].count - seen);
+            if (pages > seen)
+                place_missing(s, g, (enum km_zone_id)z, c, (uint32_t)(pages - seen));
         }
     }
     for (size_t i = s->la.back.nr; i-- > 0;)

@@ -26,7 +26,8 @@ degraded bare 0.999
 degraded head-cut 0.999
 degraded trace-only 0.999
 degraded no-pagetype 0.9 'no PAGETYPE sample'
-degraded no-zoneinfo 0.25 'no ZONEINFO sample'
+degraded no-zoneinfo 0.999 'no ZONEINFO sample'
+degraded no-limits 0.9
 degraded no-carvings 0.99 'no mm_page_alloc_zone_locked events'
 degraded no-drains 0.5 'no mm_page_pcpu_drain events'
 degraded lost 0.8 '180 events were lost'

@@ -1043,7 +1043,6 @@ static void test_pcp_limits_of_many_cpus(void **state)
 struct machine {
     const char *what;
     uint32_t managed[3]; /* at the moment the kernel computed its marks */
-    bool thp;
     uint32_t mark[3][3], protection[2][3], high[3], batch[3];
     unsigned cpus, pageblock_order;
 };
@@ -1051,15 +1050,14 @@ struct machine {
 /* Rule: marks, reserves and per-CPU limits follow from the managed pages of each zone. The machines
  * are real (/proc/zoneinfo); managed pages are those of the boot log's "Memory:" line, with
  * transparent huge pages plus the 8 pages of SMP alternatives freed before, not the larger final ones.
- * With transparent huge pages the 5 % bound is of what lies above the HIGH marks set first, without
- * them.
+ * Transparent huge pages are configured everywhere; machines of less than 512 MiB of free memory do without.
+ * The 5 % bound is of what lies above the HIGH marks set first, without them.
  */
 static void test_watermarks_of_real_machines(void **state)
 {
     static const struct machine machines[] = {
         {"512 MiB",
          {3840, 121210, 0},
-         false,
          {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
          {{473, 473, 473}, {0, 0, 0}},
          {13, 428, 0},
@@ -1068,7 +1066,6 @@ static void test_watermarks_of_real_machines(void **state)
          9},
         {"512 MiB, 1 CPU",
          {3840, 121270, 0},
-         false,
          {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
          {{473, 473, 473}, {0, 0, 0}},
          {26, 856, 0},
@@ -1077,7 +1074,6 @@ static void test_watermarks_of_real_machines(void **state)
          9},
         {"512 MiB, two-level paging",
          {3840, 121285, 0},
-         false,
          {{21, 26, 31}, {685, 856, 1027}, {32, 32, 32}},
          {{473, 473, 473}, {0, 0, 0}},
          {13, 428, 0},
@@ -1086,7 +1082,6 @@ static void test_watermarks_of_real_machines(void **state)
          10},
         {"1 GiB",
          {3840, 213057, 36828},
-         true,
          {{190, 237, 284}, {10584, 13230, 15876}, {35, 492, 949}},
          {{832, 976, 976}, {0, 1150, 1150}},
          {118, 6615, 246},
@@ -1095,7 +1090,6 @@ static void test_watermarks_of_real_machines(void **state)
          9},
         {"2 GiB",
          {3840, 211553, 298972},
-         true,
          {{190, 237, 284}, {10509, 13136, 15763}, {128, 3840, 7552}},
          {{826, 1994, 1994}, {0, 9342, 9342}},
          {118, 6568, 1920},
@@ -1104,7 +1098,6 @@ static void test_watermarks_of_real_machines(void **state)
          9},
         {"2 GiB, two-level paging",
          {3840, 209521, 299996},
-         true,
          {{190, 237, 284}, {10407, 13008, 15609}, {128, 3853, 7578}},
          {{818, 1990, 1990}, {0, 9374, 9374}},
          {118, 6504, 1926},
@@ -1118,7 +1111,7 @@ static void test_watermarks_of_real_machines(void **state)
     for (size_t i = 0; i < KM_ARRAY_LEN(machines); i++) {
         const struct machine *m = &machines[i];
 
-        g->os.p.thp = m->thp;
+        g->os.p.thp = true;
         g->os.p.pageblock_order = m->pageblock_order;
         for (unsigned z = 0; z < 3; z++) {
             g->os.zone[z].present_pages = m->managed[z];
