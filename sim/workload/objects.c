@@ -312,11 +312,73 @@ static uint32_t allowed_gfp(const struct km_objects *o, uint32_t gfp)
     return o->p.boot && o->event < o->may_reclaim ? gfp & ~(uint32_t)KM_GFP_KERNEL : gfp;
 }
 
+/* SLUB replays the traced kernel's memcg vectors: which slab had one at the start is not known. The
+ * other allocators have other slabs and so their own vectors. */
+static bool vectors_from_trace(const struct km_objects *o)
+{
+    return o->p.slab == &km_slub_ops;
+}
+
+static enum km_objects_result kmalloc_object(struct km_objects *o, struct km_cpu *cpu,
+                                             const struct obj_vector *v)
+{
+    if (v->bytes_alloc <= KM_KMALLOC_MAX_CACHED)
+        model_cache(o, cpu, km_obj_kmalloc_cache(o, v->bytes_alloc, v->gfp));
+    km_vaddr va = km_kmalloc(o->layer, cpu, v->bytes_req ? v->bytes_req : v->bytes_alloc,
+                             allowed_gfp(o, v->gfp));
+
+    km_sync(cpu); /* the map is shared by all CPUs */
+    return va && km_u32map_put(&o->live, v->ptr, va) ? KM_OBJ_APPLIED : KM_OBJ_SKIPPED_NO_MEMORY;
+}
+
+static enum km_objects_result cache_object(struct km_objects *o, struct km_cpu *cpu,
+                                           const struct km_event *ev)
+{
+    uint32_t ptr = (uint32_t)ev->obj.ptr, key = km_obj_key(o, ev);
+    uint16_t id = key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, key) : KM_OBJ_NO_CACHE;
+    struct km_kmem_cache *c = model_cache(o, cpu, id);
+    km_vaddr va = c ? km_kmem_cache_alloc(o->layer, cpu, c, allowed_gfp(o, ev->obj.gfp)) : 0;
+
+    km_sync(cpu);
+    if (va)
+        note_slab(o, &o->cache[id], ptr, va);
+    if (!km_obj_note_owner(o, c, va))
+        return KM_OBJ_SKIPPED_NO_MEMORY;
+    return va && km_u32map_put(&o->live, ptr, va) ? KM_OBJ_APPLIED : KM_OBJ_SKIPPED_NO_MEMORY;
+}
+
+/* The vector of a slab is recorded before the allocation that asked for the slab or the vector. */
+static enum km_objects_result hold_vector(struct km_objects *o, const struct km_cpu *cpu,
+                                          const struct obj_vector *v)
+{
+    if (!vectors_from_trace(o)) {
+        o->layer->memcg = true;
+        km_u32map_put(&o->live, v->ptr, 0);
+        return KM_OBJ_SKIPPED_INTERNAL;
+    }
+    o->vector[cpu->id] = *v;
+    o->vector[cpu->id].held = true;
+    return KM_OBJ_APPLIED;
+}
+
+static void release_vector(struct km_objects *o, struct km_cpu *cpu)
+{
+    if (!o->vector[cpu->id].held)
+        return;
+    o->vector[cpu->id].held = false;
+    if (kmalloc_object(o, cpu, &o->vector[cpu->id]) != KM_OBJ_APPLIED)
+        o->stats.result[KM_OBJ_SKIPPED_NO_MEMORY]++;
+}
+
 static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
                                        const struct km_event *ev)
 {
     uint32_t ptr = (uint32_t)ev->obj.ptr;
-    km_vaddr va = 0;
+    const struct obj_vector v = {.ptr = ptr,
+                                 .bytes_req = ev->obj.bytes_req,
+                                 .bytes_alloc = ev->obj.bytes_alloc,
+                                 .gfp = ev->obj.gfp};
+    enum km_objects_result result;
 
     if (!ev->obj.ptr || ev->obj.ptr > UINT32_MAX)
         return KM_OBJ_SKIPPED_FAILED;
@@ -324,32 +386,12 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         return KM_OBJ_APPLIED;
     implicit_free(o, cpu, ptr);
     if (ev->type == KM_EV_KMALLOC && km_obj_internal_site(o, ev)) {
-        o->layer->memcg = true;
-        km_u32map_put(&o->live, ptr, 0);
-        return KM_OBJ_SKIPPED_INTERNAL;
+        release_vector(o, cpu);
+        return hold_vector(o, cpu, &v);
     }
-    if (ev->type == KM_EV_KMALLOC) {
-        uint32_t size = ev->obj.bytes_req ? ev->obj.bytes_req : ev->obj.bytes_alloc;
-
-        if (ev->obj.bytes_alloc <= KM_KMALLOC_MAX_CACHED)
-            model_cache(o, cpu, km_obj_kmalloc_cache(o, ev->obj.bytes_alloc, ev->obj.gfp));
-        va = km_kmalloc(o->layer, cpu, size, allowed_gfp(o, ev->obj.gfp));
-    } else {
-        uint32_t key = km_obj_key(o, ev);
-        uint16_t id = key != KM_OBJ_NO_KEY ? km_obj_key_cache(o, key) : KM_OBJ_NO_CACHE;
-        struct km_kmem_cache *c = model_cache(o, cpu, id);
-
-        va = c ? km_kmem_cache_alloc(o->layer, cpu, c, allowed_gfp(o, ev->obj.gfp)) : 0;
-        km_sync(cpu);
-        if (va)
-            note_slab(o, &o->cache[id], ptr, va);
-        if (!km_obj_note_owner(o, c, va))
-            return KM_OBJ_SKIPPED_NO_MEMORY;
-    }
-    km_sync(cpu); /* the map is shared by all CPUs */
-    if (!va || !km_u32map_put(&o->live, ptr, va))
-        return KM_OBJ_SKIPPED_NO_MEMORY;
-    return KM_OBJ_APPLIED;
+    result = ev->type == KM_EV_KMALLOC ? kmalloc_object(o, cpu, &v) : cache_object(o, cpu, ev);
+    release_vector(o, cpu);
+    return result;
 }
 
 /* A nameless object for a traced address: one of the same slab, else the latest (spare objects of a
@@ -411,6 +453,8 @@ static enum km_objects_result on_free(struct km_objects *o, struct km_cpu *cpu,
     }
     if (cache != KM_OBJ_NO_CACHE)
         o->cache[cache].in_use = true;
+    if (ev->obj.ptr == o->vector[cpu->id].ptr)
+        release_vector(o, cpu);
     enum km_objects_result result = find_freed(o, ev->obj.ptr, cache, &va);
 
     if (result == KM_OBJ_APPLIED)

@@ -150,6 +150,10 @@ struct km_objects {
     struct km_u32map
         slab_of_page; /* replay: traced page -> model page, caches with bulk allocations */
     struct obj_bulk bulk[KM_MAX_CPUS];
+    struct obj_vector { /* kmalloc of a memcg vector, until the allocation it belongs to */
+        bool held;
+        uint32_t ptr, bytes_req, bytes_alloc, gfp;
+    } vector[KM_MAX_CPUS];
     bool memcg_seen;
     uint64_t may_reclaim; /* boot: first event whose request may reclaim; before it none may */
     uint64_t sample_index; /* of the first SLABINFO line of the scan; 0: none yet */

@@ -486,7 +486,6 @@ static int build(struct builder *b, struct km_err *err)
     for (unsigned i = 0; i < o->nr_cache; i++)
         if (o->cache[i].c)
             o->cache[i].start_slabs = o->cache[i].c->stats.slabs_created;
-    o->layer->memcg = o->memcg_seen && !o->p.boot;
     return KM_OK;
 }
 
