@@ -5,13 +5,16 @@
  * slabs of the node list, which it fetches in batches: the first becomes current, the next
  * cpu_partial_slabs / 2 + 1 are pushed on its cpu-partial list and so come back in reverse order.
  * The trace shows in which order a CPU first allocated from the slabs of the start. So
- *   - the slab of a CPU's very first allocation was its current one,
+ *   - the slab of a CPU's very first allocation was its current one, even if it was full: what was
+ *     freed to it since came to that CPU,
+ *   - a slab a CPU comes to only after it asked for new pages was in no place it looks: it was on the
+ *     cpu-partial list of another CPU,
  *   - of the others the first k were its cpu-partial list,
  *   - the rest stood on the node list: batch after batch, each with its tail reversed.
  * k is not recorded when the trace begins, but what the node list held is: slabinfo counts free
  * objects of the node list only. Of all combinations of k that one is taken whose node list holds
  * that many; slab_state's cpu-partial counts, which are older, decide between equals.
- * A slab whose live objects alone are touched was full. Slabs nothing touches are filled in later.
+ * Any other slab whose live objects alone are touched was full. Slabs nothing touches are filled in later.
  */
 #include "sim/workload/objects_priv.h"
 
@@ -19,7 +22,7 @@
 
 #define COMBINATIONS 65536u /* tried at most; with more the older counts stand */
 
-struct group { /* slabs of one cache that had free objects, in order of first contact */
+struct group { /* slabs of one cache that were allocated from, in order of first contact */
     struct km_objects *o;
     struct obj_start_slab **slab;
     uint32_t nr;
@@ -55,6 +58,26 @@ static int by_cache_and_contact(const void *a, const void *b)
     return x->contact < y->contact ? -1 : x->contact > y->contact;
 }
 
+/* Its CPU had nothing left when it first asked for pages, and used this slab later. */
+static bool out_of_reach(const struct group *g, const struct obj_start_slab *s)
+{
+    uint32_t asked = cache_of(g)->asked[s->cpu];
+
+    return g->o->os->p.cpus > 1 && g->limit && asked && asked < s->contact;
+}
+
+/* Another CPU: the one that first asked for pages last, or never did. */
+static uint8_t other_cpu(const struct group *g, uint8_t cpu)
+{
+    const struct obj_cache *c = cache_of(g);
+    uint8_t best = cpu;
+
+    for (uint8_t i = 0; i < g->o->os->p.cpus; i++)
+        if (i != cpu && (best == cpu || c->asked[i] - 1 > c->asked[best] - 1))
+            best = i; /* 0, never, becomes the largest */
+    return best;
+}
+
 static void find_current(struct group *g)
 {
     const struct obj_cache *c = cache_of(g);
@@ -67,9 +90,11 @@ static void find_current(struct group *g)
 
         if (!seen[s->cpu] && (here || !first->at))
             s->place = KM_PLACE_CURRENT;
-        else
+        else if (s->nr_free && out_of_reach(g, s))
+            s->elsewhere = true;
+        else if (s->nr_free)
             g->waiting[s->cpu]++;
-        seen[s->cpu] = true;
+        seen[s->cpu] |= s->nr_free || here;
     }
 }
 
@@ -82,7 +107,8 @@ static uint64_t node_free(const struct group *g)
     for (uint32_t i = 0; i < g->nr; i++) {
         const struct obj_start_slab *s = g->slab[i];
 
-        if (s->place != KM_PLACE_CURRENT && used[s->cpu]++ >= g->listed[s->cpu])
+        if (s->nr_free && !s->elsewhere && s->place != KM_PLACE_CURRENT &&
+            used[s->cpu]++ >= g->listed[s->cpu])
             sum += s->nr_free;
     }
     return sum;
@@ -169,12 +195,18 @@ static void place_group(struct group *g)
     for (uint32_t i = 0; i < g->nr; i++) {
         struct obj_start_slab *s = g->slab[i];
 
-        if (s->place == KM_PLACE_CURRENT)
+        if (s->place == KM_PLACE_CURRENT || !s->nr_free)
             continue;
+        s->rank = g->nr - i; /* the list is built from its end */
+        if (s->elsewhere) {
+            s->place = KM_PLACE_CPU_PARTIAL;
+            s->cpu = other_cpu(g, s->cpu);
+            s->rank = 0;
+            continue;
+        }
         bool listed = used[s->cpu]++ < g->listed[s->cpu];
 
         s->place = listed ? KM_PLACE_CPU_PARTIAL : KM_PLACE_NODE_PARTIAL;
-        s->rank = g->nr - i; /* the list is built from its end */
     }
     rank_node(g);
 }
@@ -189,7 +221,7 @@ bool km_obj_choose_places(struct km_objects *o, struct obj_start_slab *slab, uin
     for (uint32_t i = 0; i < nr; i++) {
         note_contact(o, &slab[i]);
         slab[i].place = KM_PLACE_FULL;
-        if (slab[i].nr_free)
+        if (slab[i].nr_free || slab[i].contact)
             index[with_free++] = &slab[i];
     }
     if (with_free)

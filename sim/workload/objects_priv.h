@@ -37,6 +37,7 @@ struct obj_cache {
     /* start state */
     uint64_t num_objs, active_objs, num_slabs, partial;
     struct obj_first first[KM_MAX_CPUS];
+    uint32_t asked[KM_MAX_CPUS]; /* allocations in the trace when a CPU first asked for a slab, + 1 */
     bool have_cpu_partial;
     uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
     /* bulk allocations whose addresses are not traced */
@@ -65,10 +66,11 @@ struct obj_block {
     uint64_t event;
     km_pfn pfn; /* first frame */
     uint32_t gfp;
+    uint32_t at; /* allocations before it, + 1 */
     uint32_t request;                /* slabs: index + 1 */
     uint32_t key[KM_OBJ_BLOCK_KEYS]; /* sites seen in it, first ones */
     uint16_t cache;
-    uint8_t order, kind, nr_keys;
+    uint8_t order, kind, nr_keys, cpu;
     bool used;
 };
 
@@ -88,8 +90,9 @@ struct obj_request {
     uint64_t event; /* traced: its page event; model: the event that made it ask */
     uint32_t gfp;
     uint32_t key;   /* traced, cache not known: a site seen in the slab */
+    uint32_t at;    /* traced: allocations before it, + 1 */
     uint16_t cache; /* KM_OBJ_NO_CACHE: not known */
-    uint8_t order;
+    uint8_t order, cpu;
     bool model;
 };
 
@@ -101,6 +104,7 @@ struct obj_start_slab {
     uint32_t contact; /* number of the first allocation from it; 0: none */
     uint32_t rank;    /* slabs of one place are brought there in this order */
     enum km_slab_place place;
+    bool elsewhere; /* on a list of another CPU than the one that used it first */
     uint32_t first, last; /* records, + 1 */
     uint32_t nr_free;
 };

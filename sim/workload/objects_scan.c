@@ -137,6 +137,8 @@ static void classify(struct km_objects *o, struct obj_block *b, enum obj_kind ki
                                                               .gfp = b->gfp,
                                                               .key = KM_OBJ_NO_KEY,
                                                               .cache = KM_OBJ_NO_CACHE,
+                                                              .at = b->at,
+                                                              .cpu = b->cpu,
                                                               .order = b->order});
 }
 
@@ -167,6 +169,8 @@ static void scan_page_alloc(struct km_objects *o, const struct km_event *ev, uin
     *b = (struct obj_block){.event = index,
                             .pfn = pfn,
                             .gfp = ev->page.gfp,
+                            .at = o->allocations + 1,
+                            .cpu = ev->cpu,
                             .order = ev->page.order,
                             .cache = KM_OBJ_NO_CACHE,
                             .used = true};

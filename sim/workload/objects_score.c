@@ -140,6 +140,12 @@ void km_obj_name_requests(struct km_objects *o)
 
         if (r->cache == KM_OBJ_NO_CACHE && r->key != KM_OBJ_NO_KEY)
             r->cache = km_obj_key_cache(o, r->key);
+        if (r->cache != KM_OBJ_NO_CACHE && r->cpu < KM_MAX_CPUS) {
+            uint32_t *asked = &o->cache[r->cache].asked[r->cpu];
+
+            if (!*asked || r->at < *asked)
+                *asked = r->at;
+        }
     }
 }
 
