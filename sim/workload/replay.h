@@ -161,7 +161,7 @@ void km_replay_kswapd(struct km_replay *r, const struct km_event *ev, uint64_t i
 /* replay_reclaim.c: the model boosted a watermark. */
 void km_replay_boosted(struct km_replay *r, uint64_t time_ns);
 /* replay_pages.c: a page event that mode objects does not pass on. */
-void km_pages_dropped(struct km_replay *r, const struct km_event *ev);
+void km_pages_dropped(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
 int km_pages_open(struct km_replay *r, struct km_err *err);
 void km_pages_close(struct km_replay *r);
 

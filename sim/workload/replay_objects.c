@@ -141,7 +141,7 @@ static void drop_adjustments(struct km_replay *r)
     size_t kept = 0;
 
     for (size_t i = 0; i < a->nr; i++)
-        if (a->entry[i].kind != KM_ADJUST_EARLY || !km_objects_drops(r->objects, a->entry[i].of))
+        if (a->entry[i].kind == KM_ADJUST_TAKE || !km_objects_drops(r->objects, a->entry[i].of))
             a->entry[kept++] = a->entry[i];
     a->nr = kept;
 }
@@ -206,7 +206,7 @@ static void objects_event(struct km_replay *r, struct km_cpu *cpu, const struct 
             km_replay_pages.event(r, cpu, ev);
             return;
         }
-        km_pages_dropped(r, ev);
+        km_pages_dropped(r, cpu, ev);
         km_replay_skip(r, KM_SKIP_SLAB_PAGE);
         return;
     case KM_OBJ_APPLIED:

@@ -519,11 +519,13 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
     km_replay_skip(r, KM_SKIP_NOT_MODELLED);
 }
 
-void km_pages_dropped(struct km_replay *r, const struct km_event *ev)
+void km_pages_dropped(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
     if (r->boot)
         follow_boot(r, ev);
-    km_replay_kswapd(r, ev, r->at[ev->cpu % r->guest.os.p.cpus].index);
+    km_replay_kswapd(r, ev, r->at[cpu->id].index);
+    apply_adjustments(r, cpu, ev);
+    commit_due(r, cpu, ev);
 }
 
 static int pages_open(struct km_replay *r, struct km_err *err)
