@@ -37,6 +37,14 @@ static const struct obj_cache *cache_of(const struct group *g)
     return &g->o->cache[g->slab[0]->cache];
 }
 
+/* Free objects of the node list, as slabinfo had them. */
+static uint64_t target_of(const struct group *g)
+{
+    const struct obj_cache *c = cache_of(g);
+
+    return c->num_objs > c->active_objs ? c->num_objs - c->active_objs : 0;
+}
+
 static void note_contact(const struct km_objects *o, struct obj_start_slab *s)
 {
     unsigned order = o->cache[s->cache].order;
@@ -55,7 +63,7 @@ static int by_cache_and_contact(const void *a, const void *b)
 
     if (x->cache != y->cache)
         return x->cache < y->cache ? -1 : 1;
-    return x->contact < y->contact ? -1 : x->contact > y->contact;
+    return x->contact - 1 < y->contact - 1 ? -1 : x->contact != y->contact; /* 0 comes last */
 }
 
 /* Its CPU had nothing left when it first asked for pages, and used this slab later. */
@@ -88,6 +96,8 @@ static void find_current(struct group *g)
         const struct obj_first *first = &c->first[s->cpu];
         bool here = first->pfn >= s->head && first->pfn < s->head + (1u << c->order);
 
+        if (!s->contact)
+            continue;
         if (!seen[s->cpu] && (here || !first->at))
             s->place = KM_PLACE_CURRENT;
         else if (s->nr_free && out_of_reach(g, s))
@@ -107,7 +117,7 @@ static uint64_t node_free(const struct group *g)
     for (uint32_t i = 0; i < g->nr; i++) {
         const struct obj_start_slab *s = g->slab[i];
 
-        if (s->nr_free && !s->elsewhere && s->place != KM_PLACE_CURRENT &&
+        if (s->nr_free && s->contact && !s->elsewhere && s->place != KM_PLACE_CURRENT &&
             used[s->cpu]++ >= g->listed[s->cpu])
             sum += s->nr_free;
     }
@@ -138,7 +148,7 @@ static bool advance(struct group *g, const uint32_t most[KM_MAX_CPUS])
 static void find_listed(struct group *g)
 {
     const struct obj_cache *c = cache_of(g);
-    uint64_t target = c->num_objs > c->active_objs ? c->num_objs - c->active_objs : 0;
+    uint64_t target = target_of(g);
     uint64_t best = UINT64_MAX, combinations = 1;
     uint32_t most[KM_MAX_CPUS], chosen[KM_MAX_CPUS];
 
@@ -176,7 +186,7 @@ static void rank_node(struct group *g)
     for (uint32_t i = 0; i < g->nr; i++) {
         struct obj_start_slab *s = g->slab[i];
 
-        if (s->place != KM_PLACE_NODE_PARTIAL)
+        if (s->place != KM_PLACE_NODE_PARTIAL || !s->contact)
             continue;
         if (in_batch[s->cpu] == 0)
             begin[s->cpu] = i * 2 * batch;
@@ -198,6 +208,11 @@ static void place_group(struct group *g)
         if (s->place == KM_PLACE_CURRENT || !s->nr_free)
             continue;
         s->rank = g->nr - i; /* the list is built from its end */
+        if (!s->contact) { /* nobody came to it: behind all others */
+            s->place = target_of(g) ? KM_PLACE_NODE_PARTIAL : KM_PLACE_CPU_PARTIAL;
+            s->rank = s->place == KM_PLACE_NODE_PARTIAL ? UINT32_MAX : 0;
+            continue;
+        }
         if (s->elsewhere) {
             s->place = KM_PLACE_CPU_PARTIAL;
             s->cpu = other_cpu(g, s->cpu);

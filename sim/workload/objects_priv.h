@@ -106,7 +106,8 @@ struct obj_start_slab {
     enum km_slab_place place;
     bool elsewhere; /* on a list of another CPU than the one that used it first */
     uint32_t first, last; /* records, + 1 */
-    uint32_t nr_free;
+    uint32_t nr_free, nr_records;
+    bool released; /* by the traced kernel: what it never touched was free */
 };
 
 struct obj_string_cache { /* what is known of an interned string of the current reader */

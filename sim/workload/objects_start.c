@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_OBJECTS 32768u /* of a slab */
 #define BOOT_BLOCKS 64u /* of each high order, for the slab layer's own objects */
 
 struct builder {
@@ -26,6 +27,7 @@ struct builder {
     uint32_t nr, room;
     struct km_u32map by_head; /* head + 1 -> index */
     km_vaddr *list;           /* room for the free objects of one slab */
+    uint8_t *touched;         /* room for its objects */
 };
 
 /* ---- page source
@@ -202,7 +204,9 @@ static bool collect_shown(struct km_objects *o, const struct km_u32map *known)
     for (km_pfn p = 1; p < o->p.max_low_pfn; p++) {
         int order = slab_block_at(o, p);
 
-        if (order < 0 || km_u32map_get(known, p + 1) || !frames_taken(o, p, (unsigned)order))
+        /* A slab that the trace releases is an ordinary page if its cache is not known. */
+        if (order < 0 || o->frame[p] != OBJ_FRAME_START || km_u32map_get(known, p + 1) ||
+            !frames_taken(o, p, (unsigned)order))
             continue;
         if (!add_frame(&o->start_frames[order], &room[order], p))
             return false;
@@ -328,12 +332,30 @@ static void place_record(struct builder *b, uint32_t i)
         s->first = i + 1;
     s->last = i + 1;
     s->nr_free += !r->live;
+    s->nr_records++;
 }
 
 /* Address of an object of the traced block at `head` whose frames are those at pfn here. */
 static km_vaddr model_va(const struct km_objects *o, km_pfn head, km_pfn pfn, uint32_t traced)
 {
     return km_pfn_to_va(o->os, pfn) + (traced - o->p.page_offset - (head << KM_PAGE_SHIFT));
+}
+
+/* Released slabs: objects without a record join the free ones. */
+static void add_untouched(struct builder *b, const struct obj_start_slab *s,
+                          struct km_slab_adoption *a)
+{
+    struct km_objects *o = b->o;
+    const struct obj_cache *c = &o->cache[s->cache];
+    uint32_t traced = o->p.page_offset + (s->head << KM_PAGE_SHIFT);
+    km_vaddr base = km_pfn_to_va(o->os, a->pfn);
+
+    memset(b->touched, 0, c->objects);
+    for (uint32_t i = s->first; i; i = o->start[i - 1].next)
+        b->touched[(o->start[i - 1].ptr - traced) / c->size] = 1;
+    for (uint32_t i = 0; i < c->objects; i++)
+        if (!b->touched[i])
+            b->list[a->nr_free++] = base + i * c->size;
 }
 
 static void adopt_known(struct builder *b, struct obj_start_slab *s)
@@ -346,6 +368,8 @@ static void adopt_known(struct builder *b, struct obj_start_slab *s)
     for (uint32_t i = s->first; i; i = o->start[i - 1].next)
         if (!o->start[i - 1].live && a.nr_free < c->objects)
             b->list[a.nr_free++] = model_va(o, s->head, pfn, o->start[i - 1].ptr);
+    if (s->released)
+        add_untouched(b, s, &a);
     if (!km_obj_same_shape(o, c) || !o->layer->p.ops->adopt(o->layer, b->cpu, c->c, &a))
         return;
     o->claimed(o->claimed_ctx, s->head, c->order);
@@ -454,6 +478,15 @@ static void use_up(struct builder *b)
     }
 }
 
+static void note_released(const struct km_objects *o, struct obj_start_slab *s)
+{
+    uint32_t objects = o->cache[s->cache].objects;
+
+    s->released = o->frame[s->head] != OBJ_FRAME_START && s->nr_records <= objects;
+    if (s->released)
+        s->nr_free += objects - s->nr_records;
+}
+
 static int build(struct builder *b, struct km_err *err)
 {
     struct km_objects *o = b->o;
@@ -474,6 +507,8 @@ static int build(struct builder *b, struct km_err *err)
                        "the simulated machine has no memory for its slab caches");
     if (o->layer->p.ops->adopt) {
         use_up(b);
+        for (uint32_t i = 0; i < b->nr; i++)
+            note_released(o, &b->slab[i]);
         if (!km_obj_choose_places(o, b->slab, b->nr))
             return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for the slabs of the start");
         adopt_all(b);
@@ -493,7 +528,10 @@ int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
                      void (*claimed)(void *ctx, km_pfn pfn, unsigned order), void *ctx,
                      struct km_err *err)
 {
-    struct builder b = {.o = o, .cpu = cpu, .list = calloc(32768, sizeof(km_vaddr))};
+    struct builder b = {.o = o,
+                        .cpu = cpu,
+                        .list = calloc(MAX_OBJECTS, sizeof(km_vaddr)),
+                        .touched = calloc(MAX_OBJECTS, 1)};
     int rc;
 
     km_obj_scan_finish(o);
@@ -503,13 +541,14 @@ int km_objects_start(struct km_objects *o, struct km_os *os, struct km_cpu *cpu,
     o->claimed_ctx = ctx;
     o->buddy = km_page_src_buddy(os);
     o->layer = calloc(1, sizeof(*o->layer));
-    if (!o->layer || !b.list || !note_listed(o))
+    if (!o->layer || !b.list || !b.touched || !note_listed(o))
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     else
         rc = build(&b, err);
     if (rc == KM_OK && o->no_memory)
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory looking ahead for objects");
     free(b.list);
+    free(b.touched);
     free(o->listed);
     o->listed = NULL;
     free(b.slab);
