@@ -37,7 +37,7 @@ struct obj_cache {
     /* start state */
     uint64_t num_objs, active_objs, num_slabs, partial;
     struct obj_first first[KM_MAX_CPUS];
-    uint32_t asked[KM_MAX_CPUS]; /* allocations in the trace when a CPU first asked for a slab, + 1 */
+    uint32_t asked[KM_MAX_CPUS]; /* allocations before a CPU first asked for a slab, + 1 */
     bool have_cpu_partial;
     uint32_t cpu_partial[KM_MAX_CPUS]; /* slabs */
     /* bulk allocations whose addresses are not traced */

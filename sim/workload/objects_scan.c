@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GUESS_OBJECTS 4u /* seen in a page before their distances are trusted */
+
 static void drop(struct km_objects *o, uint64_t index)
 {
     if (index / 8 >= o->drop_bytes) {
@@ -461,6 +463,55 @@ void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t ind
         info.num_objs > info.active_objs ? info.num_objs - info.active_objs : 0;
 }
 
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b) {
+        uint32_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Largest kmalloc class whose objects can begin at all multiples of step. */
+static uint16_t cache_of_step(struct km_objects *o, uint32_t step)
+{
+    for (uint32_t bytes = KM_PAGE_BYTES / 2; bytes >= 8; bytes /= 2) {
+        if (step % bytes == 0)
+            return km_obj_kmalloc_cache(o, bytes, 0);
+        if ((bytes == 256 || bytes == 128) && step % (bytes * 3 / 4) == 0)
+            return km_obj_kmalloc_cache(o, bytes * 3 / 4, 0);
+    }
+    return KM_OBJ_NO_CACHE;
+}
+
+/* Pages of the start whose objects only kfree names, and kfree names no cache: with some objects
+ * freed, their distances tell their size. */
+static void guess_caches(struct km_objects *o)
+{
+    struct {
+        uint32_t gcd, nr;
+    } *step = calloc(o->p.max_low_pfn, sizeof(*step));
+
+    o->no_memory |= !step;
+    for (uint32_t i = 0; step && i < o->nr_start; i++) {
+        const struct obj_start *r = &o->start[i];
+        km_pfn pfn;
+
+        if (r->cache == KM_OBJ_NO_CACHE && r->key == KM_OBJ_NO_KEY &&
+            km_obj_lowmem(o, r->ptr, &pfn)) {
+            step[pfn].gcd =
+                gcd(r->ptr % KM_PAGE_BYTES, step[pfn].nr ? step[pfn].gcd : KM_PAGE_BYTES * 3);
+            step[pfn].nr++;
+        }
+    }
+    for (km_pfn p = 0; step && p < o->p.max_low_pfn; p++)
+        if (step[p].nr >= GUESS_OBJECTS && o->frame_cache[p] == KM_OBJ_NO_CACHE)
+            o->frame_cache[p] = cache_of_step(o, step[p].gcd);
+    free(step);
+}
+
 /* Slabs at the start from the first sample behind it. */
 static void start_counts(struct km_objects *o, struct obj_cache *c)
 {
@@ -485,6 +536,7 @@ void km_obj_scan_finish(struct km_objects *o)
             o->frame_cache[pfn] != KM_OBJ_NO_CACHE)
             vote(o, o->start[i].key, o->frame_cache[pfn]);
     }
+    guess_caches(o);
     learn_from_keys(o);
     km_obj_name_requests(o);
     for (unsigned i = 0; i < o->nr_cache; i++)
