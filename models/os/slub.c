@@ -852,10 +852,12 @@ static bool slub_adopt(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
     km_vaddr slab = km_page_va(l->os, a->pfn);
     km_vaddr kcc = km_slab_percpu(l, c, a->cpu);
     km_vaddr list = a->nr_free ? a->free[0] : 0;
-    enum km_slab_place place = a->nr_free || a->place == KM_PLACE_CURRENT ? a->place : KM_PLACE_FULL;
+    enum km_slab_place place = a->place;
 
     if (a->nr_free > c->objects)
         return false;
+    if (!a->nr_free && place != KM_PLACE_CURRENT)
+        place = KM_PLACE_FULL;
     if (place == KM_PLACE_CURRENT && km_ld32(cpu, kcc + KM_KCC_SLAB))
         place = a->nr_free ? KM_PLACE_CPU_PARTIAL : KM_PLACE_FULL;
     adopt_page(l, cpu, c, a->pfn);

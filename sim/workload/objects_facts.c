@@ -9,6 +9,8 @@
  */
 #include "sim/workload/objects_priv.h"
 
+#include "models/base/bits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +162,31 @@ int km_obj_read_facts(struct km_objects *o, struct km_err *err)
     return KM_OK;
 }
 
+/* The cache of a line; captures without slab files have their caches from there. */
+uint16_t km_obj_cache_of_line(struct km_objects *o, const struct km_mark_slabinfo *info)
+{
+    uint16_t id = km_obj_cache_find(o, info->cache);
+
+    if (id != KM_OBJ_NO_CACHE && o->cache[id].from_bundle)
+        return id;
+    if (!info->objsize || info->objsize > 4u << 20 || !info->objs_per_slab ||
+        info->objs_per_slab > UINT16_MAX || !info->pages_per_slab ||
+        info->pages_per_slab >= 1u << KM_NR_ORDERS ||
+        info->objsize * info->objs_per_slab > info->pages_per_slab << KM_PAGE_SHIFT)
+        return KM_OBJ_NO_CACHE;
+    id = km_obj_cache_add(o, info->cache);
+    if (id == KM_OBJ_NO_CACHE)
+        return id;
+    struct obj_cache *c = &o->cache[id];
+
+    c->from_bundle = true;
+    c->size = (uint32_t)info->objsize;
+    c->object_size = c->object_size ? c->object_size : c->size;
+    c->objects = (uint32_t)info->objs_per_slab;
+    c->order = km_order_of(info->pages_per_slab);
+    return id;
+}
+
 void km_objects_start_sample(struct km_objects *o, const char *rest)
 {
     struct km_mark_slabinfo info;
@@ -167,8 +194,8 @@ void km_objects_start_sample(struct km_objects *o, const char *rest)
 
     if (!km_mark_slabinfo(rest, &info))
         return;
-    id = km_obj_cache_find(o, info.cache);
-    if (id == KM_OBJ_NO_CACHE || !o->cache[id].from_bundle)
+    id = km_obj_cache_of_line(o, &info);
+    if (id == KM_OBJ_NO_CACHE)
         return;
     o->cache[id].num_objs = info.num_objs;
     o->cache[id].active_objs = info.active_objs;

@@ -7,14 +7,15 @@
  * The trace shows in which order a CPU first allocated from the slabs of the start. So
  *   - the slab of a CPU's very first allocation was its current one, even if it was full: what was
  *     freed to it since came to that CPU,
- *   - a slab a CPU comes to only after it asked for new pages was in no place it looks: it was on the
- *     cpu-partial list of another CPU,
+ *   - a slab a CPU comes to only after it asked for new pages was in no place it looks: it was on
+ *     the cpu-partial list of another CPU,
  *   - of the others the first k were its cpu-partial list,
  *   - the rest stood on the node list: batch after batch, each with its tail reversed.
  * k is not recorded when the trace begins, but what the node list held is: slabinfo counts free
  * objects of the node list only. Of all combinations of k that one is taken whose node list holds
  * that many; slab_state's cpu-partial counts, which are older, decide between equals.
- * Any other slab whose live objects alone are touched was full. Slabs nothing touches are filled in later.
+ * Any other slab whose live objects alone are touched was full. Slabs nothing touches are filled in
+ * later.
  */
 #include "sim/workload/objects_priv.h"
 

@@ -250,6 +250,7 @@ void km_obj_scan_finish(struct km_objects *o);
 bool km_obj_choose_places(struct km_objects *o, struct obj_start_slab *slab, uint32_t nr);
 
 /* objects_facts.c: caches, flags and per-CPU partial slabs from the bundle. */
+uint16_t km_obj_cache_of_line(struct km_objects *o, const struct km_mark_slabinfo *info);
 int km_obj_read_facts(struct km_objects *o, struct km_err *err);
 
 #endif

@@ -451,7 +451,7 @@ void km_objects_scan_sample(struct km_objects *o, const char *rest, uint64_t ind
 
     if (!km_mark_slabinfo(rest, &info))
         return;
-    id = km_obj_cache_find(o, info.cache);
+    id = km_obj_cache_of_line(o, &info);
     if (id == KM_OBJ_NO_CACHE || o->cache[id].sample_slabs || o->cache[id].start_sampled)
         return;
     if (!o->sample_index)

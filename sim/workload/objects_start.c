@@ -4,9 +4,11 @@
  * Known:    caches and their geometry, slabs and active objects per cache, per-CPU partial slabs
  * (bundle); which frames are slabs (kpageflags); for objects the trace touches, whether they were
  * live or free (scan). Inferred: on which list a slab with free objects stands (objects_places.c);
- * its free objects are handed out in the traced order. Slabs nothing touches are full, except that partial
- * slabs and free objects are filled up to slabinfo's counts. The control structures of the
- * simulated slab layer take slab frames of the start too: the traced kernel's own are among them.
+ * its free objects are handed out in the traced order. Slabs nothing touches are full, except that
+ * partial slabs and free objects are filled up to slabinfo's counts; without kpageflags they stand
+ * in frames that are taken and that no event names. A slab the trace releases was empty by then:
+ * what no event names in it was free. The control structures of the simulated slab layer take slab
+ * frames of the start too: the traced kernel's own are among them.
  */
 #include "models/base/bits.h"
 #include "models/os/buddy.h"

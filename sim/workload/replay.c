@@ -275,6 +275,9 @@ static int build_start(struct km_replay *r, const char *path, struct km_err *err
         rc = km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory for %u page frames", facts.max_pfn);
     if (rc < 0)
         return rc;
+    rc = km_check_snapshot(r, path, err);
+    if (rc < 0)
+        return rc;
     if (r->cfg->replay.lookahead) {
         rc = km_hidden_find(&r->hidden, path, b, facts.max_pfn, err);
         if (rc < 0)

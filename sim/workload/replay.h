@@ -140,6 +140,8 @@ void km_replay_buddy_agreement(struct km_replay *r, const struct km_event *ev, k
 void km_replay_pfn_agreement(struct km_replay *r, const struct km_event *ev, km_pfn model);
 
 /* start_running.c, start_boot.c: build guest, map and lists. */
+/* Drops a kpageflags snapshot whose place in the trace is unknown, with a warning. */
+int km_check_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err);
 int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err);
 int km_start_boot(struct km_replay *r, struct km_err *err);
 

@@ -660,6 +660,35 @@ static void warn_missing(const struct km_running *s)
         km_warn("%s: no ZONEINFO sample: how long the per-CPU lists were at the start is not known", trace);
 }
 
+/* kpageflags is the state at a place in the trace: without the mark of that place (a trace whose
+ * beginning was cut off) it says nothing about the start and is left out. */
+int km_check_snapshot(struct km_replay *r, const char *trace_path, struct km_err *err)
+{
+    struct km_trace *trace = NULL;
+    struct km_event ev;
+    uint64_t value;
+    const char *rest;
+    int rc;
+
+    if (!r->bundle || r->bundle->boot || !r->bundle->start.kpageflags)
+        return KM_OK;
+    rc = km_trace_open(&trace, trace_path, err);
+    if (rc < 0)
+        return rc;
+    while ((rc = km_trace_next(trace, &ev, err)) > 0)
+        if (ev.type == KM_EV_MARK && km_mark_kind(ev.text.text, &value, &rest) == KM_MARK_KPAGE_END)
+            break;
+    bool marked = rc > 0 && strncmp(rest + strspn(rest, " "), "end", 3) != 0;
+
+    km_trace_close(trace);
+    if (marked)
+        return KM_OK;
+    km_warn("%s: no KPAGE_END mark says where in the trace kpageflags was read: it is left out", trace_path);
+    free(r->bundle->start.kpageflags);
+    r->bundle->start.kpageflags = NULL;
+    return rc == KM_E_NOMEM ? rc : KM_OK;
+}
+
 int km_start_running(struct km_replay *r, const char *trace_path, struct km_err *err)
 {
     struct km_running *s = calloc(1, sizeof(*s));
