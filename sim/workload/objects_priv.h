@@ -56,6 +56,7 @@ struct obj_key {
     uint32_t young_slabs;  /* of those, alive at the first sample */
     uint16_t cache;
     struct obj_first first[KM_MAX_CPUS];
+    bool reclaim;       /* its slabs are asked for as reclaimable */
     bool account_cache; /* accounted without __GFP_ACCOUNT: the cache is */
 };
 

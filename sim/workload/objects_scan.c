@@ -97,6 +97,7 @@ static void block_learn(struct km_objects *o, const struct obj_block *b)
     if (b->cache == KM_OBJ_NO_CACHE) {
         if (b->nr_keys) {
             o->key[b->key[0]].traced_slabs++;
+            o->key[b->key[0]].reclaim |= (b->gfp & KM_GFP_RECLAIMABLE) != 0;
             o->key[b->key[0]].young_slabs += young;
         }
         return;
@@ -426,6 +427,8 @@ static void learn_from_key(struct km_objects *o, const struct obj_key *k)
             note_first(&c->first[i], k->first[i].at, k->first[i].pfn);
     if (k->account_cache)
         c->flags |= KM_CACHE_ACCOUNT;
+    if (k->reclaim)
+        c->flags |= KM_CACHE_RECLAIM_ACCOUNT;
     if (!c->size && !c->object_size) {
         c->object_size = k->bytes_req;
         c->size = k->bytes_alloc;
