@@ -20,7 +20,8 @@ FIELDS = ["capture", "run", "zone", "skill", "samples", "samples_exact", "agreem
           "silent_pages_inferred", "early_allocations_inferred", "missed_frees_inferred",
           "isolated_pages_inferred", "start_state", "slab_samples", "slab_caches",
           "slabs_total_rel_error", "slabs_median_rel_error", "objects_median_rel_error", "slab_pages_traced",
-          "slab_pages_model",
+          "slab_pages_model", "slab_requests_traced", "slab_requests_model", "slab_order_gfp_mismatch",
+          "slab_cache_difference",
           "first_divergence_ns", "first_divergence_event", "first_divergence"]
 
 
@@ -64,8 +65,12 @@ def rows(data):
             }
             if truth["objects"]["samples"]:
                 common.update({"slab_samples": truth["objects"]["samples"], "slab_caches": truth["objects"]["caches"]})
-                for key in FIELDS[FIELDS.index("slabs_total_rel_error"):FIELDS.index("first_divergence_ns")]:
+                for key in FIELDS[FIELDS.index("slabs_total_rel_error"):FIELDS.index("slab_requests_traced")]:
                     common[key] = truth["objects"][key]
+                slabs = truth["slab_pages"]
+                common.update({"slab_requests_traced": slabs["traced"], "slab_requests_model": slabs["model"],
+                               "slab_order_gfp_mismatch": slabs["order_gfp_mismatch"],
+                               "slab_cache_difference": slabs["cache_difference"]})
             zones = truth["zones"] or {"": {"skill": None, "samples": 0, "samples_exact": 0}}
             for zone, z in zones.items():
                 yield dict(common, zone=zone, skill=z["skill"], samples=z["samples"], samples_exact=z["samples_exact"])
@@ -114,6 +119,16 @@ def table(head, lines):
     return text + ["| " + " | ".join(line) + " |" for line in lines]
 
 
+def request_cells(summary):
+    """What the slab layers asked the page allocator for; the difference adds up |model - traced| per cache."""
+    if summary is None:
+        return ["failed"] * 4
+    slabs = summary["truth"]["slab_pages"]
+    return [f"{slabs['model']} / {slabs['traced']}",
+            "–" if slabs["ratio"] is None else f"{100 * (slabs['ratio'] - 1):+.2f} %",
+            str(slabs["cache_difference"]), str(slabs["order_gfp_mismatch"])]
+
+
 def markdown(data):
     text = ["**Free lists: skill per zone** (exact samples in brackets; zones that never change are left out)", ""]
     text += table(["capture", *RUNS],
@@ -145,6 +160,10 @@ def markdown(data):
     text += table(["capture", "start state", "silent pages", "early allocations", "missed frees", "isolated pages",
                    "SLABINFO lines",
                    "error of slabs", "median error, slabs / objects", "slab pages model / traced"], lines)
+    text += ["", "**Requests for slabs** (mode `objects`): those of the model against the traced ones", ""]
+    text += table(["capture", "model / traced", "difference", "sum over caches of the difference",
+                   "pairs of other order or flags"],
+                  [[capture, *request_cells(runs.get("objects"))] for capture, runs in data.items()])
     return "\n".join(text) + "\n"
 
 
