@@ -4,8 +4,8 @@
  * Addresses: a map traced address -> model address holds what is live. Objects of old slabs keep
  * theirs. Silent operations (H6): an allocation of an address still live frees it first; objects of
  * bulk allocations wait without a name until a free of an unknown address of their cache takes one;
- * other frees of unknown objects are counted and passed over. memcg vectors are the slab layer's
- * own business: the model makes its own.
+ * other frees of unknown objects are counted and passed over. memcg vectors are replayed under
+ * SLUB; under the other allocators they are the slab layer's own business.
  */
 #include "sim/workload/objects_priv.h"
 
