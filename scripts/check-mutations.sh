@@ -81,6 +81,7 @@ done
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
+source=$root # what is mutated; later a copy, so that the tree may change meanwhile
 # mutate INDEX OUT: the changed file; exit 2 if the entry is wrong.
 mutate() {
     local i=$1 at=$table:${lines[$1]}
@@ -88,8 +89,8 @@ mutate() {
         [ -n "$field" ] || die "$at: ${names[i]}: rule, file, sed and tests are all needed"
     done
     [ -f "$root/${files[i]}" ] || die "$at: ${names[i]}: no file ${files[i]}"
-    sed "${seds[i]}" "$root/${files[i]}" >"$2" || die "$at: ${names[i]}: sed does not understand the expression"
-    ! cmp -s "$root/${files[i]}" "$2" || die "$at: ${names[i]}: the expression changes nothing in ${files[i]}"
+    sed "${seds[i]}" "$source/${files[i]}" >"$2" || die "$at: ${names[i]}: sed does not understand the expression"
+    ! cmp -s "$source/${files[i]}" "$2" || die "$at: ${names[i]}: the expression changes nothing in ${files[i]}"
 }
 
 for i in "${!names[@]}"; do
@@ -107,6 +108,9 @@ mkdir "$work/src"
 for part in CMakeLists.txt cmake models sim tests configs traces docs scripts; do
     cp -r "$root/$part" "$work/src/" || exit 1
 done
+mkdir "$work/orig"
+cp -r "$work/src/models" "$work/orig/" || exit 1
+source=$work/orig
 : >"$work/log"
 quietly() { "$@" >"$work/log" 2>&1 </dev/null; }
 targets=$(printf '%s\n' "${tests[@]}" | tr ' ' '\n' | sort -u)
@@ -149,7 +153,7 @@ for i in "${!names[@]}"; do
     case $result in killed*) killed=$((killed + 1)) ;; *) bad=$((bad + 1)) ;; esac
     say '%-24s %-14s %-23s %s\n' "${names[i]}" "$result" "${by:--}" "${rules[i]}"
     [ "$result" = 'does not build' ] && grep -m3 'error:' "$work/log" >&2
-    cp "$root/${files[i]}" "$work/src/${files[i]}"
+    cp "$source/${files[i]}" "$work/src/${files[i]}"
 done
 say '%s killed, %s not\n' "$killed" "$bad"
 if $docs; then

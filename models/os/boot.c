@@ -42,9 +42,12 @@ void km_boot_zones(struct km_os *os, struct km_cpu *cpu, const struct km_os_para
                    const struct km_pfn_range *ram, unsigned nr_ram)
 {
     static const char *const names[KM_NR_ZONES] = {"DMA", "Normal", "HighMem", "Movable"};
-    const km_pfn border[KM_NR_ZONES + 1] = {nr_ram ? ram[0].start : 0, min_pfn(DMA_END_PFN, params->max_low_pfn),
-                                            params->max_low_pfn, params->max_pfn, params->max_pfn};
+    const km_pfn start = nr_ram ? ram[0].start : 0;
+    const km_pfn end = params->node_end_pfn ? params->node_end_pfn : params->max_pfn;
+    km_pfn border[KM_NR_ZONES + 1] = {start, min_pfn(DMA_END_PFN, params->max_low_pfn), params->max_low_pfn, end, end};
 
+    for (unsigned i = 1; i < KM_NR_ZONES; i++) /* a node may begin and end anywhere */
+        border[i] = min_pfn(border[i] > start ? border[i] : start, end);
     memset(os, 0, sizeof(*os));
     os->p = *params;
     os->static_va = params->page_offset + (km_vaddr)params->static_pa;
@@ -86,13 +89,8 @@ static void init_page(struct km_os *os, uint8_t *window, km_pfn pfn, enum km_zon
     page[KM_PAGE_REFCOUNT / 4] = 1;
 }
 
-void km_boot_mem_map(struct km_os *os, struct km_cpu *cpu, km_paddr mem_map_pa, const struct km_pfn_range *ram,
-                     unsigned nr_ram)
+static void init_pages(struct km_os *os, struct km_cpu *cpu, const struct km_pfn_range *ram, unsigned nr_ram)
 {
-    os->mem_map_pfn = 0;
-    os->mem_map_end = (km_pfn)km_align_up(os->p.max_pfn, 1u << (KM_NR_ORDERS - 1));
-    os->mem_map_va = os->p.page_offset + (km_vaddr)mem_map_pa;
-    memset(cpu->window + os->mem_map_va, 0, km_boot_mem_map_bytes(os));
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
         for (km_pfn p = os->zone[z].start_pfn; p < os->zone[z].end_pfn; p++)
             init_page(os, cpu->window, p, (enum km_zone_id)z);
@@ -106,6 +104,25 @@ void km_boot_mem_map(struct km_os *os, struct km_cpu *cpu, km_paddr mem_map_pa, 
                 km_pageblock_set_type(os, cpu, z, p, KM_MT_MOVABLE);
         }
     }
+}
+
+void km_boot_mem_map(struct km_os *os, struct km_cpu *cpu, km_paddr mem_map_pa, const struct km_pfn_range *ram,
+                     unsigned nr_ram)
+{
+    os->mem_map_pfn = 0;
+    os->mem_map_end = (km_pfn)km_align_up(os->p.max_pfn, 1u << (KM_NR_ORDERS - 1));
+    os->mem_map_va = os->p.page_offset + (km_vaddr)mem_map_pa;
+    memset(cpu->window + os->mem_map_va, 0, km_boot_mem_map_bytes(os));
+    init_pages(os, cpu, ram, nr_ram);
+}
+
+void km_boot_mem_map_join(struct km_os *os, struct km_cpu *cpu, const struct km_os *first,
+                          const struct km_pfn_range *ram, unsigned nr_ram)
+{
+    os->mem_map_pfn = first->mem_map_pfn;
+    os->mem_map_end = first->mem_map_end;
+    os->mem_map_va = first->mem_map_va;
+    init_pages(os, cpu, ram, nr_ram);
 }
 
 static void count_managed(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t pages)

@@ -21,6 +21,9 @@ uint64_t km_boot_mem_map_bytes(const struct km_os *os);
 /* Initialises every struct page at mem_map_pa, and the pageblock types of blocks whose first page is RAM. */
 void km_boot_mem_map(struct km_os *os, struct km_cpu *cpu, km_paddr mem_map_pa, const struct km_pfn_range *ram,
                      unsigned nr_ram);
+/* The same for a further node in the mem_map of the first one. */
+void km_boot_mem_map_join(struct km_os *os, struct km_cpu *cpu, const struct km_os *first,
+                          const struct km_pfn_range *ram, unsigned nr_ram);
 /* Hands free ranges to the buddy lists in the kernel's order: high memory page by page, then low memory in
  * the largest aligned blocks (A4). */
 void km_boot_free(struct km_os *os, struct km_cpu *cpu, const struct km_pfn_range *free, unsigned nr_free);

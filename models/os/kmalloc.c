@@ -136,7 +136,12 @@ static km_vaddr large_alloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_
     if (order < KM_NR_ORDERS) {
         l->requesting_large[cpu->id] = true;
         uint32_t comp = order || !l->p.ops->kmalloc ? KM_GFP_COMP : 0;
-        km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | comp, order);
+        unsigned wanted = l->wanted_node[cpu->id];
+
+        l->wanted_node[cpu->id] = 0;
+        km_pfn pfn = wanted && l->p.src.alloc_node
+                         ? l->p.src.alloc_node(l->p.src.ctx, cpu, wanted - 1, gfp | comp, order)
+                         : l->p.src.alloc(l->p.src.ctx, cpu, gfp | comp, order);
 
         l->requesting_large[cpu->id] = false;
         if (pfn != KM_PFN_NONE) {

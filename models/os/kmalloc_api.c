@@ -31,25 +31,29 @@ km_vaddr km_kcalloc(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t n, uin
     return km_kmalloc_array(l, cpu, n, size, gfp | KM_GFP_ZERO);
 }
 
-/* Can the node serve at all? Then its objects are asked for; else, unless the caller insists, any. */
-static bool elsewhere(const struct km_slab_layer *l, int node)
+/* Notes the node for the call that follows; false: there is no such node, and the caller insists. */
+static bool want_node(struct km_slab_layer *l, const struct km_cpu *cpu, uint32_t gfp, int node)
 {
-    return node != KM_ANY_NODE && (unsigned)node >= (l->p.numa.nodes ? l->p.numa.nodes : 1);
+    const unsigned nodes = l->p.numa.nodes ? l->p.numa.nodes : 1;
+
+    if (node >= 0 && (unsigned)node >= nodes && (gfp & KM_GFP_THISNODE))
+        return false;
+    l->wanted_node[cpu->id] = node >= 0 && (unsigned)node < nodes && nodes > 1 ? (uint8_t)(node + 1) : 0;
+    return true;
 }
 
 km_vaddr km_kmem_cache_alloc_node(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                                   uint32_t gfp, int node)
 {
-    if (elsewhere(l, node) && (gfp & KM_GFP_THISNODE))
-        return 0;
-    return km_kmem_cache_alloc(l, cpu, c, gfp);
+    return want_node(l, cpu, gfp, node) ? km_kmem_cache_alloc(l, cpu, c, gfp) : 0;
 }
 
 km_vaddr km_kmalloc_node(struct km_slab_layer *l, struct km_cpu *cpu, uint32_t size, uint32_t gfp, int node)
 {
-    if (elsewhere(l, node) && (gfp & KM_GFP_THISNODE))
-        return 0;
-    return km_kmalloc(l, cpu, size, gfp);
+    km_vaddr va = want_node(l, cpu, gfp, node) ? km_kmalloc(l, cpu, size, gfp) : 0;
+
+    l->wanted_node[cpu->id] = 0; /* kmalloc(0) asked nobody */
+    return va;
 }
 
 void km_kfree_sensitive(struct km_slab_layer *l, struct km_cpu *cpu, km_vaddr va)

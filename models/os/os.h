@@ -30,6 +30,7 @@ struct km_os_params {
     uint32_t watermark_scale_factor, watermark_boost_factor;
     uint64_t seed;
     km_paddr static_pa; /* kernel bss: room for KM_OS_STATIC_BYTES */
+    km_pfn node_start_pfn, node_end_pfn; /* one node of several (numa.h); both 0: all memory */
 };
 
 #define KM_OS_STATIC_BYTES (64u << 10)
@@ -106,6 +107,7 @@ struct km_os {
     km_vaddr static_va, static_end_va; /* bump-allocated kernel bss */
     km_vaddr stack_va[KM_MAX_CPUS]; /* top of the stack page-allocator calls run on; 0: none */
     km_vaddr globals_va; /* lines of scattered kernel data they read: task, zonelist, mem_map ... */
+    uint64_t low_pages_elsewhere; /* managed low pages of other nodes: they share min_free_kbytes */
     bool mobility_grouping;
     bool pagesets_live; /* false: boot pagesets (high 0, batch 1) */
     bool reclaim_succeeds;  /* replay: the traced kernel's reclaim served what fails at MIN here */

@@ -28,6 +28,8 @@ void km_forget_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned o
 /* free_unref_page_list: batched order-0 frees (traced twice, as the kernel does). */
 void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *pfn, unsigned nr);
 
+/* The first attempt alone: LOW marks; no tracepoint. */
+km_pfn km_alloc_pages_at_low(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order);
 /* The attempt of the slow path: MIN marks, with the reserves the flags allow; no tracepoint. */
 km_pfn km_alloc_pages_again(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order);
 /* Every per-CPU list of every CPU goes back to the buddy lists, by the hand of the caller's CPU. */

@@ -12,7 +12,7 @@
  *                alloc_pages_exact(20 KiB):  order 3   |0|1|2|3|4|5|6|7|
  *                                             kept      ^-------^ ^---^ back to the allocator
  *
- * Not modelled: NUMA (the only node is 0), freeing through mempolicy.
+ * Not modelled: nodes (here the only one is 0; numa.h has several), freeing through mempolicy.
  * Invariants:  a page has its references in the reference word of its struct page; at 0 it is free.
  * Units:       bytes, page frames, orders.
  * Kernel names: alloc_page(s) km_alloc_pages (order 0); alloc_pages_node km_alloc_pages_node; alloc_pages_exact

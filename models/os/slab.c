@@ -212,12 +212,18 @@ static void free_pages(struct km_slab_layer *l, struct km_cpu *cpu, const struct
     l->p.src.free(l->p.src.ctx, cpu, km_page_pfn(l->os, slab), c->order);
 }
 
+#define ANY_NODE (-1)
+
 static km_vaddr slab_pages(struct km_slab_layer *l, struct km_cpu *cpu,
-                           const struct km_kmem_cache *c, uint32_t gfp)
+                           const struct km_kmem_cache *c, uint32_t gfp, int node)
 {
+    uint32_t flags = gfp | km_ld32(cpu, c->va + KM_SLABC_ALLOCFLAGS);
+
     l->requesting[cpu->id] = c;
-    km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp | km_ld32(cpu, c->va + KM_SLABC_ALLOCFLAGS),
-                                c->order);
+    km_pfn pfn = node == ANY_NODE || !l->p.src.alloc_node
+                     ? l->p.src.alloc(l->p.src.ctx, cpu, flags, c->order)
+                     : l->p.src.alloc_node(l->p.src.ctx, cpu, (unsigned)node, flags | KM_GFP_THISNODE,
+                                           c->order);
 
     l->requesting[cpu->id] = NULL;
     if (pfn == KM_PFN_NONE)
@@ -257,11 +263,11 @@ static bool slab_lay_out(struct km_slab_layer *l, struct km_cpu *cpu, struct km_
 
 /* A new slab, all objects in it, on no list yet; 0: no memory. */
 static km_vaddr grow(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
-                     uint32_t gfp)
+                     uint32_t gfp, int from)
 {
     gfp &= KM_SLAB_GFP_KEPT;
     enter(l, cpu, &fn_grow);
-    km_vaddr slab = slab_pages(l, cpu, c, gfp);
+    km_vaddr slab = slab_pages(l, cpu, c, gfp, from);
 
     if (slab) {
         unsigned node = km_slab_pfn_node(l, km_page_pfn(l->os, slab));
@@ -440,7 +446,7 @@ static km_vaddr refill(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
         batch = REFILL_UNTOUCHED;
     refill_from_node(l, cpu, c, ac, n, batch);
     if (!km_ld32(cpu, ac + KM_AC_AVAIL)) {
-        km_vaddr slab = grow(l, cpu, c, gfp);
+        km_vaddr slab = grow(l, cpu, c, gfp, ANY_NODE);
 
         if (slab) {
             there = km_slab_pfn_node(l, km_page_pfn(l->os, slab));
@@ -460,6 +466,15 @@ static km_vaddr refill(struct km_slab_layer *l, struct km_cpu *cpu, struct km_km
     return ac_pop(cpu, ac);
 }
 
+static km_vaddr hand_out(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                         km_vaddr obj)
+{
+    obj += c->obj_offset;
+    if (c->flags & KM_CACHE_DEBUG)
+        km_slab_debug_alloc(l, cpu, c, obj);
+    return obj;
+}
+
 static km_vaddr slab_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                            uint32_t gfp)
 {
@@ -473,12 +488,28 @@ static km_vaddr slab_alloc(struct km_slab_layer *l, struct km_cpu *cpu, struct k
     } else {
         obj = refill(l, cpu, c, ac, gfp);
     }
-    if (!obj)
-        return 0;
-    obj += c->obj_offset;
-    if (c->flags & KM_CACHE_DEBUG)
-        km_slab_debug_alloc(l, cpu, c, obj);
-    return obj;
+    return obj ? hand_out(l, cpu, c, obj) : 0;
+}
+
+/* Straight from the slabs of another node: arrays hold objects of their own node only. */
+static km_vaddr slab_alloc_node(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                                uint32_t gfp, unsigned node)
+{
+    if (node == km_slab_cpu_node(l, cpu->id))
+        return slab_alloc(l, cpu, c, gfp);
+    km_vaddr obj = take_remote(l, cpu, c, node);
+
+    if (!obj) {
+        km_vaddr slab = grow(l, cpu, c, gfp, (int)node);
+
+        if (slab) {
+            file_new(l, cpu, c, slab);
+            obj = take_remote(l, cpu, c, km_slab_pfn_node(l, km_page_pfn(l->os, slab)));
+        }
+    }
+    if (obj)
+        return hand_out(l, cpu, c, obj);
+    return gfp & KM_GFP_THISNODE ? 0 : slab_alloc(l, cpu, c, gfp);
 }
 
 /* ---- free ------------------------------------------------------------------------------------ */
@@ -677,6 +708,7 @@ const struct km_slab_ops km_slab_ops_slab = {
     .destroy = km_slab_destroy,
     .late = km_slab_late,
     .alloc = slab_alloc,
+    .alloc_node = slab_alloc_node,
     .free = slab_free,
     .alloc_bulk = slab_alloc_bulk,
     .free_bulk = slab_free_bulk,

@@ -199,11 +199,21 @@ static bool accounts(const struct km_slab_layer *l, const struct km_kmem_cache *
            ((gfp & KM_GFP_ACCOUNT) || (c->flags & KM_CACHE_ACCOUNT));
 }
 
+static km_vaddr take_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                            uint32_t gfp)
+{
+    unsigned wanted = l->wanted_node[cpu->id];
+
+    l->wanted_node[cpu->id] = 0; /* what this allocation needs itself may come from anywhere */
+    return wanted && l->p.ops->alloc_node ? l->p.ops->alloc_node(l, cpu, c, gfp, wanted - 1)
+                                          : l->p.ops->alloc(l, cpu, c, gfp);
+}
+
 /* Everything of an allocation but the tracepoint. */
 static km_vaddr alloc_object(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                              uint32_t gfp, const struct km_site *site)
 {
-    km_vaddr obj = l->p.ops->alloc(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO);
+    km_vaddr obj = take_object(l, cpu, c, gfp & ~(uint32_t)KM_GFP_ZERO);
 
     if (!obj) {
         c->stats.failed++;

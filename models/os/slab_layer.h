@@ -9,7 +9,7 @@
  * struct page), free pointers and memcg vectors stand in guest memory and are reached through the
  * CPU port. struct km_kmem_cache is the host-side shadow: what boot code and compiler would have
  * folded into constants, and statistics. Misuse: slab_watch.h; object debugging: slab_debug.h.
- * Not modelled: KFENCE, sysfs; NUMA except under SLAB. References: kernel-behaviour notes E1 to E9
+ * Not modelled: KFENCE, sysfs; nodes except under SLAB. References: kernel-behaviour notes E1 to E9
  * (Linux 6.1). Units: bytes, pages; gfp in 6.1 numbering.
  */
 #ifndef KM_OS_SLAB_LAYER_H
@@ -32,6 +32,8 @@
  * Blocks asked for with KM_GFP_COMP come with their tail pages marked (KM_PAGE_COMPOUND_HEAD). */
 struct km_page_src {
     km_pfn (*alloc)(void *ctx, struct km_cpu *cpu, uint32_t gfp, unsigned order);
+    /* From this node if possible; NULL: there is one node. */
+    km_pfn (*alloc_node)(void *ctx, struct km_cpu *cpu, unsigned node, uint32_t gfp, unsigned order);
     void (*free)(void *ctx, struct km_cpu *cpu, km_pfn pfn, unsigned order);
     void *ctx;
 };
@@ -153,6 +155,9 @@ struct km_slab_ops {
     bool (*destroy)(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c);
     km_vaddr (*alloc)(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                       uint32_t gfp);
+    /* From this node if possible; NULL: nodes are all the same. */
+    km_vaddr (*alloc_node)(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
+                           uint32_t gfp, unsigned node);
     void (*free)(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
                  km_vaddr slab, km_vaddr obj);
     unsigned (*alloc_bulk)(struct km_slab_layer *l, struct km_cpu *cpu, struct km_kmem_cache *c,
@@ -296,6 +301,7 @@ struct km_slab_layer {
         uint64_t pages, live_units, pages_searched;
     } slob;
     uint32_t call_site[KM_MAX_CPUS]; /* of the call under way */
+    uint8_t wanted_node[KM_MAX_CPUS]; /* of the call under way, + 1; 0: the CPU's own */
     uint64_t misuse[KM_MISUSE_NR];
     struct {
         uint64_t slab_pages_alloc, slab_pages_free;   /* pages                         */

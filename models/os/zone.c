@@ -297,7 +297,7 @@ void km_zone_set_watermarks(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
 
 static void set_all_watermarks(struct km_os *os, struct km_cpu *cpu, uint32_t kbytes)
 {
-    uint64_t pages_min = kbytes / 4, lowmem = 0;
+    uint64_t pages_min = kbytes / 4, lowmem = os->low_pages_elsewhere;
 
     for (unsigned z = KM_ZONE_DMA; z <= KM_ZONE_NORMAL; z++)
         lowmem += km_ld32(cpu, os->zone[z].va + KM_ZONE_MANAGED);
