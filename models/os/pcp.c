@@ -311,6 +311,7 @@ void km_pcp_place(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsig
     km_vaddr pcp = os->zone[z].pcp_va[on_cpu], page = km_page_va(os, pfn);
 
     km_st32(cpu, page + KM_PAGE_INDEX, mt);
+    km_st32(cpu, page + KM_PAGE_REFCOUNT, 0); /* free, as far as the page allocator is concerned */
     km_list_add_tail(cpu, page + KM_PAGE_LRU, list_va(pcp, list_index(os, order, mt)));
     km_st32(cpu, pcp + KM_PCP_COUNT, km_ld32(cpu, pcp + KM_PCP_COUNT) + (1u << order));
 }

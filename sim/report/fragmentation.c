@@ -33,6 +33,8 @@ static struct km_frag_zone *zone_of(struct km_fragmentation *f, const char *zone
     struct km_frag_zone *z = &f->zone[f->nr_zones++];
     snprintf(z->zone, sizeof(z->zone), "%s", zone);
     z->free_min = UINT64_MAX;
+    z->largest_min = KM_NR_ORDERS;
+    z->mixed_pageblocks = -1;
     return z;
 }
 
@@ -56,6 +58,15 @@ static void print_row(FILE *file, const struct km_frag_sample *s, const struct k
         fputs(",\n", file);
 }
 
+static int largest_order(const uint64_t nr_free[KM_NR_ORDERS])
+{
+    int order = KM_NR_ORDERS - 1;
+
+    while (order >= 0 && !nr_free[order])
+        order--;
+    return order;
+}
+
 void km_fragmentation_add(struct km_fragmentation *f, const struct km_frag_sample *s)
 {
     struct km_frag_zone *z = zone_of(f, s->zone);
@@ -65,13 +76,18 @@ void km_fragmentation_add(struct km_fragmentation *f, const struct km_frag_sampl
         z->free_first = z->free_last;
     if (z->free_last < z->free_min)
         z->free_min = z->free_last;
+    z->free_sum += z->free_last;
+    z->largest_last = largest_order(s->nr_free);
+    if (z->largest_last < z->largest_min)
+        z->largest_min = z->largest_last;
     for (unsigned o = 1; o < KM_NR_ORDERS; o++) {
         z->extfrag_last[o] = km_frag_extfrag_index(s->nr_free, o);
         z->unusable_last[o] = km_frag_unusable_index(s->nr_free, o);
         z->unusable_sum[o] += z->unusable_last[o];
     }
     z->internal_pct = s->internal_pct;
-    z->mixed_pageblocks = s->mixed_pageblocks;
+    if (s->mixed_pageblocks >= 0)
+        z->mixed_pageblocks = s->mixed_pageblocks;
     if (f->out.f)
         print_row(f->out.f, s, z);
     km_out_check(&f->out);
@@ -91,6 +107,9 @@ static json_t *zone_json(const struct km_frag_zone *z)
     json_object_set_new(o, "free_pages_start", json_integer((json_int_t)z->free_first));
     json_object_set_new(o, "free_pages_end", json_integer((json_int_t)z->free_last));
     json_object_set_new(o, "free_pages_min", json_integer((json_int_t)z->free_min));
+    json_object_set_new(o, "free_pages_mean", json_real((double)z->free_sum / (double)z->samples));
+    json_object_set_new(o, "largest_free_order_end", json_integer(z->largest_last));
+    json_object_set_new(o, "largest_free_order_min", json_integer(z->largest_min));
     json_object_set_new(o, "extfrag_index_end_o1_o10", ext);
     json_object_set_new(o, "unusable_index_end_o1_o10", unusable);
     json_object_set_new(o, "unusable_index_mean_o1_o10", mean);

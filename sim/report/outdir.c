@@ -19,6 +19,7 @@
 static const char *const run_files[] = {
     "summary.json",      "config.resolved.yaml", "buddyinfo.csv",    "truth.csv",
     "fragmentation.csv", "latency.csv",          "latency_hist.csv", "callsites.csv",
+    "slabs.csv",
     "false_sharing.csv", "events.csv",           "lat_mem_rd.csv",   "trace.out.txt.gz",
     "report.html",       "compare.html",         "user-heap.csv",    "user-heap.json",
     "waves.vcd",         "dram_commands.csv.gz", "slab_test.csv",   "page_bench.csv",

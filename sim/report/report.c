@@ -122,6 +122,19 @@ void km_report_latency(struct km_report *r, const char *api, unsigned cpu, uint6
         r->no_memory = true;
 }
 
+static void count_kind(struct km_report *r, const char *kind)
+{
+    unsigned i = 0;
+
+    while (i < r->nr_kinds && strcmp(r->kind[i].name, kind))
+        i++;
+    if (i == KM_REPORT_KINDS)
+        return;
+    if (i == r->nr_kinds)
+        r->kind[r->nr_kinds++].name = kind;
+    r->kind[i].count++;
+}
+
 void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu, const char *kind,
                      const char *fmt, ...)
 {
@@ -129,6 +142,7 @@ void km_report_event(struct km_report *r, uint64_t time_ns, unsigned cpu, const 
     va_list ap;
 
     r->nr_events++;
+    count_kind(r, kind);
     if (!r->events.f)
         return;
     va_start(ap, fmt);
@@ -152,6 +166,26 @@ void km_report_trace_line(struct km_report *r, const char *line, size_t len)
     if (!r->trace_out.dir)
         km_trace_out_open(&r->trace_out, &r->dir, "trace.out.txt.gz");
     km_trace_out_line(&r->trace_out, line, len);
+}
+
+void km_report_slabs(struct km_report *r, const struct km_slab_row *row, unsigned nr)
+{
+    struct km_out o;
+
+    if (!km_out_open(&o, &r->dir, "slabs.csv"))
+        return;
+    fputs("cache,object_size,slot_size,live_objects,slots,slabs,pages,unused_pct\n", o.f);
+    for (unsigned i = 0; i < nr; i++) {
+        km_csv_text(o.f, row[i].cache);
+        fprintf(o.f, ",%" PRIu32 ",%" PRIu32 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", row[i].object_size,
+                row[i].slot_size, row[i].live, row[i].slots, row[i].slabs, row[i].pages);
+        if (row[i].pages)
+            fprintf(o.f, "%.3f", 100.0 * (1.0 - (double)row[i].live * row[i].object_size /
+                                                    ((double)row[i].pages * KM_PAGE_BYTES)));
+        fputc('\n', o.f);
+    }
+    km_out_check(&o);
+    km_out_commit(&o);
 }
 
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text)

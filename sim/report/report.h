@@ -71,6 +71,14 @@ void km_report_trace_line(struct km_report *r, const char *line, size_t len);
  * report.dram_commands asks for them. Valid until km_report_finish. */
 const struct km_probe *km_report_probe(struct km_report *r);
 
+/* What a slab cache of the simulated kernel holds at the end: one row of slabs.csv. */
+struct km_slab_row {
+    const char *cache;
+    uint32_t object_size, slot_size; /* bytes; slot_size 0: objects have no slots of their own */
+    uint64_t live, slots, slabs, pages;
+};
+void km_report_slabs(struct km_report *r, const struct km_slab_row *row, unsigned nr);
+
 /* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);
 
@@ -102,6 +110,12 @@ struct km_run_summary {
     uint64_t early_allocations_inferred; /* recorded later than they happened, found likewise */
     uint64_t missed_frees_inferred;      /* that went past the per-CPU lists                */
     uint64_t isolated_pages_inferred;    /* taken from the free lists by compaction         */
+    struct { /* objects mode: what the simulated slab layer holds */
+        bool valid;
+        uint64_t samples, pages_sum, pages_start, pages_end, pages_max;
+        uint64_t live_bytes_end; /* of objects, without rounding, free slots and bookkeeping */
+        uint64_t blocks_requested, pages_requested;
+    } slabs;
     bool elsewhere;               /* another machine than the traced one: what-if */
     uint64_t start_moved_pages;   /* of the start state, to other frames than the traced ones */
     uint64_t start_dropped_pages; /* user pages that did not fit */

@@ -43,10 +43,13 @@ const struct km_truth_zone *km_truth_find(const struct km_truth *t, const char *
 enum km_skill km_truth_skill(const struct km_truth_zone *z, double *skill);
 json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum);
 
+#define KM_REPORT_KINDS 64u
+
 /* fragmentation.c */
 struct km_frag_zone {
     char zone[32];
-    uint64_t samples, free_first, free_last, free_min;
+    uint64_t samples, free_first, free_last, free_min, free_sum;
+    int largest_last, largest_min; /* order of the largest free block; -1: nothing is free */
     int32_t extfrag_last[KM_NR_ORDERS], unusable_last[KM_NR_ORDERS];
     int64_t unusable_sum[KM_NR_ORDERS];
     double internal_pct;
@@ -131,6 +134,11 @@ struct km_report {
     struct km_outdir dir;
     struct km_out buddyinfo, events;
     uint64_t nr_events;
+    struct {
+        const char *name;
+        uint64_t count;
+    } kind[KM_REPORT_KINDS]; /* of notable events, by first appearance */
+    unsigned nr_kinds;
     struct km_truth truth;
     struct km_fragmentation frag;
     struct km_latency latency;

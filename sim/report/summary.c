@@ -55,6 +55,34 @@ static json_t *trace_json(const struct km_run_summary *sum)
     return o;
 }
 
+static json_t *notable_json(const struct km_report *r)
+{
+    json_t *o = json_object();
+
+    for (unsigned i = 0; i < r->nr_kinds; i++)
+        set_u64(o, r->kind[i].name, r->kind[i].count);
+    return o;
+}
+
+static json_t *slabs_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+    double held = (double)sum->slabs.pages_end * KM_PAGE_BYTES;
+
+    set_u64(o, "pages_start", sum->slabs.pages_start);
+    set_u64(o, "pages_end", sum->slabs.pages_end);
+    set_u64(o, "pages_max", sum->slabs.pages_max);
+    json_object_set_new(o, "pages_mean",
+                        sum->slabs.samples ? json_real((double)sum->slabs.pages_sum / (double)sum->slabs.samples)
+                                           : json_null());
+    set_u64(o, "blocks_requested", sum->slabs.blocks_requested);
+    set_u64(o, "pages_requested", sum->slabs.pages_requested);
+    set_u64(o, "live_bytes_end", sum->slabs.live_bytes_end);
+    json_object_set_new(o, "unused_pct_end",
+                        held > 0 ? json_real(100.0 * (1.0 - (double)sum->slabs.live_bytes_end / held)) : json_null());
+    return o;
+}
+
 static json_t *carried_json(const struct km_run_summary *sum)
 {
     json_t *o = json_object();
@@ -123,6 +151,7 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     set_u64(root, "events_applied", sum->events_applied);
     json_object_set_new(root, "events_skipped", skipped_json(sum));
     set_u64(root, "notable_events", r->nr_events);
+    json_object_set_new(root, "notable", notable_json(r));
     set_u64(root, "refs", refs);
     set_u64(root, "sim_cycles", sum->sim_cycles);
     set_u64(root, "sim_ns", sum->sim_ns);
@@ -130,6 +159,8 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
         json_object_set_new(root, "carried_over", carried_json(sum));
     json_object_set_new(root, "truth", km_truth_json(&r->truth, sum));
     json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
+    if (sum->slabs.valid)
+        json_object_set_new(root, "slabs", slabs_json(sum));
     json_object_set_new(root, "latency", km_latency_json(&r->latency));
     json_object_set_new(root, "false_sharing", km_false_sharing_json(hw));
     json_object_set_new(root, "cache", km_hw_cache_json(hw));

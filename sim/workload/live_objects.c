@@ -13,7 +13,7 @@
 struct live_object {
     uint64_t ptr; /* 0: empty, 1: deleted */
     uint32_t site, req, alloc;
-    uint8_t cpu;
+    uint8_t cpu, zone;
 };
 
 struct km_live_objects {
@@ -21,7 +21,10 @@ struct km_live_objects {
     size_t room, used, live;  /* used counts deleted slots too */
     struct km_callsite_totals *site;
     size_t nr_sites;
-    uint64_t live_req, live_alloc;
+    struct {
+        uint64_t req, alloc;
+    } zone[KM_NR_ZONES]; /* live bytes */
+    uint32_t charged[KM_MAX_CPUS]; /* site + 1 the event under way on a traced CPU belongs to; 0: none */
     bool failed; /* out of memory: stop following */
 };
 
@@ -89,13 +92,23 @@ static struct km_callsite_totals *totals(struct km_live_objects *c, uint32_t sit
 
 static void forget(struct km_live_objects *c, struct live_object *o)
 {
-    c->live_req -= o->req;
-    c->live_alloc -= o->alloc;
+    c->zone[o->zone].req -= o->req;
+    c->zone[o->zone].alloc -= o->alloc;
     o->ptr = 1;
     c->live--;
 }
 
-static void note_alloc(struct km_live_objects *c, const struct km_event *ev)
+/* Zone of an object of the traced kernel's linear map. */
+static enum km_zone_id zone_of(const struct km_replay *r, uint64_t ptr)
+{
+    enum km_zone_id z = KM_NR_ZONES;
+
+    if (ptr >= r->traced_os.p.page_offset && ptr <= UINT32_MAX)
+        z = km_pfn_zone(&r->traced_os, km_va_to_pfn(&r->traced_os, (km_vaddr)ptr));
+    return z == KM_NR_ZONES ? KM_ZONE_NORMAL : z;
+}
+
+static void note_alloc(struct km_live_objects *c, const struct km_event *ev, enum km_zone_id z)
 {
     struct km_callsite_totals *t = totals(c, ev->obj.call_site);
     struct live_object *old = find(c, ev->obj.ptr);
@@ -107,6 +120,7 @@ static void note_alloc(struct km_live_objects *c, const struct km_event *ev)
     t->allocs++;
     t->bytes_requested += ev->obj.bytes_req;
     t->bytes_allocated += ev->obj.bytes_alloc;
+    c->charged[ev->cpu] = ev->obj.call_site + 1;
     if (old)
         forget(c, old); /* its free was silent */
     if (c->used * 4 >= c->room * 3 && !grow(c)) {
@@ -117,9 +131,10 @@ static void note_alloc(struct km_live_objects *c, const struct km_event *ev)
                                    .site = ev->obj.call_site,
                                    .req = ev->obj.bytes_req,
                                    .alloc = ev->obj.bytes_alloc,
-                                   .cpu = ev->cpu});
-    c->live_req += ev->obj.bytes_req;
-    c->live_alloc += ev->obj.bytes_alloc;
+                                   .cpu = ev->cpu,
+                                   .zone = (uint8_t)z});
+    c->zone[z].req += ev->obj.bytes_req;
+    c->zone[z].alloc += ev->obj.bytes_alloc;
 }
 
 static void note_free(struct km_live_objects *c, const struct km_event *ev)
@@ -133,12 +148,15 @@ static void note_free(struct km_live_objects *c, const struct km_event *ev)
     if (t) {
         t->frees++;
         t->frees_remote += o->cpu != ev->cpu;
+        c->charged[ev->cpu] = o->site + 1;
     }
     forget(c, o);
 }
 
 void km_live_objects_event(struct km_replay *r, const struct km_event *ev)
 {
+    if (r->live && ev->cpu < KM_MAX_CPUS)
+        r->live->charged[ev->cpu] = 0;
     if (ev->type < KM_EV_KMALLOC || ev->type > KM_EV_KMEM_CACHE_FREE || ev->obj.ptr <= 16)
         return;
     if (!r->live)
@@ -146,16 +164,25 @@ void km_live_objects_event(struct km_replay *r, const struct km_event *ev)
     if (!r->live || r->live->failed)
         return;
     if (ev->type == KM_EV_KMALLOC || ev->type == KM_EV_KMEM_CACHE_ALLOC)
-        note_alloc(r->live, ev);
+        note_alloc(r->live, ev, zone_of(r, ev->obj.ptr));
     else
         note_free(r->live, ev);
 }
 
-double km_live_objects_internal_pct(const struct km_replay *r)
+void km_live_objects_cost(struct km_replay *r, const struct km_event *ev, uint64_t cycles)
+{
+    struct km_live_objects *c = r->live;
+
+    if (c && ev->cpu < KM_MAX_CPUS && c->charged[ev->cpu])
+        c->site[c->charged[ev->cpu] - 1].cycles += cycles;
+}
+
+double km_live_objects_internal_pct(const struct km_replay *r, enum km_zone_id z)
 {
     const struct km_live_objects *c = r->live;
+    uint64_t alloc = c ? c->zone[z].alloc : 0;
 
-    return c && c->live_alloc ? 100.0 * (double)(c->live_alloc - c->live_req) / (double)c->live_alloc : -1;
+    return alloc ? 100.0 * (double)(alloc - c->zone[z].req) / (double)alloc : -1;
 }
 
 void km_live_objects_finish(struct km_replay *r)

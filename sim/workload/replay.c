@@ -194,9 +194,13 @@ static void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     km_pcp_busy_event(&r->busy, &ev, r->at[cpu->id].index);
     km_replay_isolate(r, cpu, &ev, r->at[cpu->id].index);
     km_live_objects_event(r, &ev);
+    uint64_t before = cpu->local_cycles;
+
     r->running++;
     r->mode->event(r, cpu, &ev);
     r->running--;
+    if (cpu->ops)
+        km_live_objects_cost(r, &ev, cpu->local_cycles - before);
     km_replay_check_event(r);
     km_progress_update(&r->progress, r->index, km_trace_info(r->trace)->position, ev.time_ns - r->start_ns);
 }

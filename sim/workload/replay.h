@@ -54,6 +54,7 @@ struct km_replay_mode_ops {
     int (*open)(struct km_replay *r, struct km_err *err); /* optional: before the first event */
     void (*event)(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev);
     void (*mark)(struct km_replay *r, const struct km_event *ev); /* optional: trace_marker lines */
+    void (*sample)(struct km_replay *r); /* optional: at every sample period */
     void (*finish)(struct km_replay *r);                          /* optional: before the summary is written */
     void (*close)(struct km_replay *r); /* optional */
 };
@@ -65,6 +66,7 @@ struct km_samples {
     uint64_t next_period_ns; /* simulated /proc/buddyinfo is noted when the trace passes this */
     bool open;               /* between SAMPLE_BEGIN and SAMPLE_CORE */
     uint64_t taken;
+    uint64_t next_mixed_ns; /* mixed pageblocks are counted when the trace passes this: it is slow */
 };
 
 struct km_replay {
@@ -169,7 +171,9 @@ void km_pages_close(struct km_replay *r);
 
 /* live_objects.c */
 void km_live_objects_event(struct km_replay *r, const struct km_event *ev);
-double km_live_objects_internal_pct(const struct km_replay *r); /* < 0: unknown */
+double km_live_objects_internal_pct(const struct km_replay *r, enum km_zone_id z); /* < 0: unknown */
+/* The event has been replayed; it took so many cycles. */
+void km_live_objects_cost(struct km_replay *r, const struct km_event *ev, uint64_t cycles);
 void km_live_objects_finish(struct km_replay *r);
 void km_live_objects_release(struct km_replay *r);
 

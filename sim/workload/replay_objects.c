@@ -146,6 +146,11 @@ static void drop_adjustments(struct km_replay *r)
     a->nr = kept;
 }
 
+static uint64_t slab_pages(const struct km_slab_layer *l)
+{
+    return l->stats.slab_pages_alloc - l->stats.slab_pages_free;
+}
+
 static int objects_open(struct km_replay *r, struct km_err *err)
 {
     static const char *const slab_names[] = {
@@ -171,6 +176,7 @@ static int objects_open(struct km_replay *r, struct km_err *err)
     if (rc < 0)
         return rc;
     drop_adjustments(r);
+    r->sum.slabs.pages_start = r->sum.slabs.pages_max = slab_pages(km_objects_layer(r->objects));
     km_objects_set_trace(r->objects, r->trace);
     return rc;
 }
@@ -275,11 +281,65 @@ static void slabinfo_file(struct km_replay *r)
     free(row);
 }
 
+static void objects_mem_sample(struct km_replay *r)
+{
+    uint64_t pages = slab_pages(km_objects_layer(r->objects));
+
+    r->sum.slabs.samples++;
+    r->sum.slabs.pages_sum += pages;
+    if (pages > r->sum.slabs.pages_max)
+        r->sum.slabs.pages_max = pages;
+}
+
+/* Objects of SLOB's kmalloc belong to no cache; its units are of 2 bytes, headers included. */
+static void slab_rows(struct km_replay *r)
+{
+    struct km_slab_layer *l = km_objects_layer(r->objects);
+    struct km_slab_row row[KM_SLAB_MAX_CACHES];
+    bool slots = l->p.ops->first_object != NULL;
+    uint64_t bytes = slots ? 0 : 2 * l->slob.live_units;
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i < l->nr_cache; i++) {
+        const struct km_kmem_cache *c = &l->cache[i];
+        uint64_t live = c->stats.allocs - c->stats.frees, slabs = c->stats.slabs_created - c->stats.slabs_released;
+
+        if (!c->used)
+            continue;
+        if (slots)
+            bytes += live * c->object_size;
+        row[nr++] = (struct km_slab_row){.cache = c->name,
+                                         .object_size = c->object_size,
+                                         .slot_size = slots ? c->size : 0,
+                                         .live = live,
+                                         .slots = slabs * c->objects,
+                                         .slabs = slabs,
+                                         .pages = slabs << c->order};
+    }
+    r->sum.slabs.live_bytes_end = bytes;
+    km_report_slabs(r->report, row, nr);
+}
+
+static void memory_summary(struct km_replay *r)
+{
+    struct km_objects_stats stats;
+
+    km_objects_get_stats(r->objects, &stats);
+    r->sum.slabs.valid = true;
+    r->sum.slabs.pages_end = slab_pages(km_objects_layer(r->objects));
+    if (r->sum.slabs.pages_end > r->sum.slabs.pages_max)
+        r->sum.slabs.pages_max = r->sum.slabs.pages_end;
+    r->sum.slabs.blocks_requested = stats.model_slab_blocks;
+    r->sum.slabs.pages_requested = stats.model_slab_pages;
+    slab_rows(r);
+}
+
 static void objects_finish(struct km_replay *r)
 {
     /* All CPUs are idle: whatever the trace did, the slab layer must be sound. */
     KM_BUG_ON(km_slab_check(km_objects_layer(r->objects), r->guest.window.base) != NULL);
     km_objects_summary(r->objects, &r->sum);
+    memory_summary(r);
     if (km_objects_layer(r->objects)->p.ops->first_object) /* there is none under SLOB */
         slabinfo_file(r);
 }
@@ -297,5 +357,6 @@ const struct km_replay_mode_ops km_replay_objects = {.name = "objects",
                                                      .open = objects_open,
                                                      .event = objects_event,
                                                      .mark = objects_mark,
+                                                     .sample = objects_mem_sample,
                                                      .finish = objects_finish,
                                                      .close = objects_close};

@@ -8,8 +8,11 @@
 #include "sim/workload/replay.h"
 
 #include "models/os/buddy.h"
+#include "models/os/zone.h"
 
 #include <string.h>
+
+#define MIXED_PERIOD_NS 1000000000ull
 
 static int zone_of(const struct km_os *os, const char *name)
 {
@@ -19,10 +22,44 @@ static int zone_of(const struct km_os *os, const char *name)
     return -1;
 }
 
-static void note_zone(struct km_replay *r, uint64_t time_ns, enum km_zone_id z)
+/* Does the pageblock hold both user pages (on LRU lists) and pages of the kernel? Frames of the boot code do
+ * not count. */
+static bool is_mixed(const struct km_guest *g, km_pfn start, km_pfn end)
+{
+    bool user = false, kernel = false;
+
+    for (km_pfn p = start; p < end && !(user && kernel); p++) {
+        km_vaddr page = km_page_va(&g->os, p);
+        uint32_t flags = km_peek32(g->window.base, page + KM_PAGE_FLAGS);
+
+        if (km_peek32(g->window.base, page + KM_PAGE_TYPE) == KM_PAGE_TYPE_BUDDY)
+            p += (1u << km_peek32(g->window.base, page + KM_PAGE_PRIVATE)) - 1;
+        else if (!(flags & KM_PG_RESERVED) && km_peek32(g->window.base, page + KM_PAGE_REFCOUNT))
+            *(flags & KM_PG_LRU ? &user : &kernel) = true;
+    }
+    return user && kernel;
+}
+
+static int64_t mixed_pageblocks(const struct km_replay *r, enum km_zone_id z)
 {
     const struct km_guest *g = &r->guest;
-    struct km_frag_sample frag = {.time_ns = time_ns, .zone = g->os.zone[z].name, .internal_pct = km_live_objects_internal_pct(r), .mixed_pageblocks = -1};
+    const struct km_zone *zone = &g->os.zone[z];
+    int64_t mixed = 0;
+
+    for (km_pfn p = zone->start_pfn, next; p < zone->end_pfn; p = next) {
+        next = (p | (km_pageblock_pages(&g->os) - 1)) + 1;
+        mixed += is_mixed(g, p, next < zone->end_pfn ? next : zone->end_pfn);
+    }
+    return mixed;
+}
+
+static void note_zone(struct km_replay *r, uint64_t time_ns, enum km_zone_id z, bool count_mixed)
+{
+    const struct km_guest *g = &r->guest;
+    struct km_frag_sample frag = {.time_ns = time_ns,
+                                  .zone = g->os.zone[z].name,
+                                  .internal_pct = km_live_objects_internal_pct(r, z),
+                                  .mixed_pageblocks = count_mixed ? mixed_pageblocks(r, z) : -1};
 
     km_buddy_count(&g->os, g->window.base, z, frag.nr_free, NULL);
     km_report_buddyinfo(r->report, time_ns, 0, g->os.zone[z].name, frag.nr_free);
@@ -37,7 +74,11 @@ void km_samples_time(struct km_replay *r, uint64_t time_ns)
         return;
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
         if (km_zone_populated(&r->guest.os.zone[z]))
-            note_zone(r, time_ns, (enum km_zone_id)z);
+            note_zone(r, time_ns, (enum km_zone_id)z, time_ns >= r->samples.next_mixed_ns);
+    if (time_ns >= r->samples.next_mixed_ns)
+        r->samples.next_mixed_ns = time_ns + MIXED_PERIOD_NS;
+    if (r->mode && r->mode->sample)
+        r->mode->sample(r);
     r->samples.next_period_ns = time_ns - time_ns % period + period;
 }
 
@@ -50,7 +91,7 @@ static void compare(struct km_replay *r, uint64_t time_ns, const struct km_mark_
     if (z < 0)
         return;
     km_buddy_count(&g->os, g->window.base, (enum km_zone_id)z, sim, NULL);
-    note_zone(r, time_ns, (enum km_zone_id)z);
+    note_zone(r, time_ns, (enum km_zone_id)z, false);
     if (r->elsewhere)
         return;
     km_report_truth(r->report, time_ns, real->node, g->os.zone[z].name, sim, real->nr_free);

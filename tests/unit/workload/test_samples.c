@@ -113,20 +113,29 @@ static void live_objects_know_their_waste_and_their_site(void **state)
 
     (void)state;
     open_report(rig);
-    assert_true(km_live_objects_internal_pct(&rig->r) < 0); /* nothing known yet */
+    assert_true(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL) < 0); /* nothing known yet */
     object(rig, KM_EV_KMALLOC, 0, 0xc1000000, 100, 128);
     object(rig, KM_EV_KMEM_CACHE_ALLOC, 1, 0xc1000100, 50, 64);
-    assert_float_equal(km_live_objects_internal_pct(&rig->r), 100.0 * 42 / 192, 1e-9);
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL), 100.0 * 42 / 192, 1e-9);
     object(rig, KM_EV_KFREE, 1, 0xc1000000, 0, 0);
     object(rig, KM_EV_KFREE, 1, 0xc1000000, 0, 0); /* twice: unknown by now */
     object(rig, KM_EV_KFREE, 0, 0, 0, 0);          /* kfree(NULL) */
     object(rig, KM_EV_KMALLOC, 0, 16, 0, 0);       /* ZERO_SIZE_PTR */
-    assert_float_equal(km_live_objects_internal_pct(&rig->r), 100.0 * 14 / 64, 1e-9);
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL), 100.0 * 14 / 64, 1e-9);
     object(rig, KM_EV_KMALLOC, 0, 0xc1000100, 64, 64); /* its free was silent */
-    assert_float_equal(km_live_objects_internal_pct(&rig->r), 0, 1e-9);
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL), 0, 1e-9);
+    object(rig, KM_EV_KMALLOC, 0, 0xc0200000, 96, 128); /* the zones are counted apart */
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_DMA), 25, 1e-9);
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL), 0, 1e-9);
+    object(rig, KM_EV_KFREE, 0, 0xc0200000, 0, 0);
+    km_live_objects_cost(&rig->r, &(struct km_event){.type = KM_EV_KFREE, .cpu = 0}, 77);
+    km_live_objects_cost(&rig->r, &(struct km_event){.type = KM_EV_KFREE, .cpu = 1}, 5000); /* last: unknown */
     km_live_objects_finish(&rig->r);
     /* allocs, frees, remote frees, ping-pong, requested, allocated */
-    assert_non_null(strstr(finished_file(rig, "callsites.csv"), "\n(unknown),3,1,1,100.000,214,256,"));
+    const char *text = finished_file(rig, "callsites.csv");
+
+    assert_non_null(strstr(text, "\n(unknown),4,2,1,50.000,310,384,"));
+    assert_non_null(strstr(text, ",77\n"));
     remove_results(rig);
 }
 
@@ -142,10 +151,10 @@ static void live_objects_survive_growth_and_deletion(void **state)
         if (i % 2)
             object(rig, KM_EV_KFREE, 0, 0xc1000000ull + 32 * (i - 1), 0, 0);
     }
-    assert_float_equal(km_live_objects_internal_pct(&rig->r), 75, 1e-9);
+    assert_float_equal(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL), 75, 1e-9);
     for (unsigned i = 1; i < N; i += 2)
         object(rig, KM_EV_KFREE, 0, 0xc1000000ull + 32 * i, 0, 0);
-    assert_true(km_live_objects_internal_pct(&rig->r) < 0); /* none is left, none was lost */
+    assert_true(km_live_objects_internal_pct(&rig->r, KM_ZONE_NORMAL) < 0); /* none is left, none was lost */
     rig_free(rig);
 }
 
