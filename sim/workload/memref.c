@@ -93,17 +93,24 @@ static int memref(const struct km_config *cfg, const struct km_run_options *opt,
         km_ref_close(src);
         return rc;
     }
+    km_ref_set_stop(src, opt->stop);
     rc = replay_refs(src, cfg, opt, report, &result, err);
+    bool stopped = opt->stop && *opt->stop;
+
     if (!rc) {
-        sum.complete = true;
+        sum.complete = !stopped;
         sum.events = sum.events_applied = result.records;
         sum.refs = result.refs;
         sum.sim_ns = result.hw.sim_ps / 1000;
         sum.wall_s = seconds() - begin;
         snprintf(sum.trace, sizeof(sum.trace), "%s", cfg->workload.trace);
-        snprintf(sum.trace_format, sizeof(sum.trace_format), "%s", km_ref_format_of(src)->name);
+        snprintf(sum.trace_format, sizeof(sum.trace_format), "%s", km_ref_format_of(src) ? km_ref_format_of(src)->name : "unknown");
         rc = km_report_finish(report, &sum, &result.hw, err);
     }
+    if (!rc && stopped)
+        rc = km_fail(err, KM_E_INPUT, NULL, 0, 0,
+                     "interrupted (%s) after record %llu: the results in %s end there (\"complete\": false)",
+                     strsignal((int)*opt->stop), (unsigned long long)result.records, opt->out_dir);
     km_report_close(report);
     km_ref_close(src);
     return rc;

@@ -11,6 +11,8 @@
 #include "models/base/types.h"
 #include "sim/base/err.h"
 
+#include <signal.h>
+
 enum km_mem_op { KM_OP_LOAD, KM_OP_STORE, KM_OP_MODIFY, KM_OP_FETCH };
 
 struct km_mem_ref {
@@ -39,6 +41,8 @@ int km_ref_open(struct km_ref_source **out, const char *path, const struct km_re
                 struct km_err *err);
 const struct km_ref_reader *km_ref_format_of(const struct km_ref_source *s);
 /* 1: ref filled; 0: end; negative: error. */
+/* From when *stop is set on there are no more references (run_options.h). */
+void km_ref_set_stop(struct km_ref_source *s, const volatile sig_atomic_t *stop);
 int km_ref_next(struct km_ref_source *s, struct km_mem_ref *ref, struct km_err *err);
 uint64_t km_ref_position(const struct km_ref_source *s); /* bytes of the file consumed */
 uint64_t km_ref_size(const struct km_ref_source *s);     /* bytes of the file */

@@ -20,6 +20,7 @@ struct km_ref_source {
     uint64_t line, bytes;
     size_t at, end;
     bool eof;
+    const volatile sig_atomic_t *stop; /* NULL: nobody will ask */
     char buffer[BUFFER_BYTES];
     char text[LINE_BYTES];
 };
@@ -152,9 +153,17 @@ const struct km_ref_reader *km_ref_format_of(const struct km_ref_source *s)
     return s->format;
 }
 
+void km_ref_set_stop(struct km_ref_source *s, const volatile sig_atomic_t *stop)
+{
+    s->stop = stop;
+}
+
 int km_ref_next(struct km_ref_source *s, struct km_mem_ref *ref, struct km_err *err)
 {
     for (;;) {
+        if (s->stop && *s->stop)
+            return 0;
+
         int rc = read_line(s, err);
 
         if (rc <= 0)
