@@ -13,7 +13,7 @@ do for [z = 0:n - 1] {
     set xlabel (z == n - 1 ? "time since the first sample (s)" : "")
     set title word(ARG4, z + 1) noenhanced font ",15" offset 0,-0.5
     set ylabel "free pages" offset 1,0
-    set yrange [0:*]
+    set yrange [*:*]
     set format y "%.0f"
     set ytics auto
     if (z == 0) { set key at screen 0.98,0.995 top right vertical noenhanced maxrows 20 } else { unset key }
@@ -21,9 +21,8 @@ do for [z = 0:n - 1] {
         linecolor rgb LINE[r + 1] title word(ARG5, r + 1)
     unset key
     set ylabel "unusable index, order 9" offset 1,0
-    set yrange [0:1.02]
-    set format y "%.1f"
-    set ytics 0.2
+    set yrange [0:*<1.02]
+    set format y "%.2g"
     plot for [r = 0:runs - 1] ARG1 index z * runs + r using 1:3 with lines linewidth 1.6 linecolor rgb LINE[r + 1]
 }
 unset multiplot

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SHORT_TEXT = 16 }; /* characters that stand in a column like a number */
+
 /* The last part of the folder's name, or all of it if two runs would share it. */
 static void name_runs(struct km_compare *c)
 {
@@ -52,7 +54,7 @@ static void write_row(FILE *f, const struct km_compare *c, const struct km_compa
         bool is_text = json_is_string(row->value[r]);
 
         km_compare_format(text, sizeof(text), row->value[r]);
-        fputs(is_text ? "<td class=\"w\">" : "<td class=\"n\">", f);
+        fputs(is_text && strlen(text) > SHORT_TEXT ? "<td class=\"w\">" : "<td class=\"n\">", f);
         if (json_is_number(row->value[r]))
             km_html_number(f, json_number_value(row->value[r]));
         else

@@ -59,7 +59,36 @@ static void write_block(FILE *out, const struct km_series *s, unsigned width, co
     }
 }
 
-/* All zones of all runs, in order of first appearance. */
+/* Does anything change in this zone, over time or from run to run? */
+static bool has_news(const struct km_series_set *set, unsigned nr, const char *key, unsigned width)
+{
+    const double *first = NULL;
+
+    for (unsigned r = 0; r < nr; r++) {
+        const struct km_series *s = find(&set[r], key);
+
+        for (uint32_t i = 0; s && i < s->nr; i++) {
+            if (!first)
+                first = s->row[i];
+            for (unsigned k = 1; k < width; k++)
+                if (s->row[i][k] != first[k])
+                    return true;
+        }
+    }
+    return false;
+}
+
+static bool any_news(const struct km_series_set *set, unsigned nr, unsigned width)
+{
+    for (unsigned r = 0; r < nr; r++)
+        for (unsigned z = 0; z < set[r].nr; z++)
+            if (has_news(set, nr, set[r].series[z].key, width))
+                return true;
+    return false;
+}
+
+/* All zones of all runs, in order of first appearance; those in which nothing ever changes only if there are no
+ * others. */
 static int zones_data(const struct km_compare *c, FILE *out, struct km_plot_args *args,
                       read_fn *read, unsigned width, struct km_err *err)
 {
@@ -71,10 +100,12 @@ static int zones_data(const struct km_compare *c, FILE *out, struct km_plot_args
         set[r].width = width;
         ret = read(&set[r], c->dir[r], err);
     }
+    bool all = ret != KM_OK || !any_news(set, c->nr_runs, width);
+
     for (unsigned r = 0; ret == KM_OK && r < c->nr_runs; r++) {
         for (unsigned z = 0; z < set[r].nr; z++) {
             const char *key = set[r].series[z].key;
-            bool seen = false;
+            bool seen = !all && !has_news(set, c->nr_runs, key, width);
 
             for (unsigned before = 0; before < r; before++)
                 seen |= find(&set[before], key) != NULL;

@@ -11,10 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A name that ends in a dot stands for all below it, "*" for one part of a name, "?" in front for "only where
+ * runs differ". */
 static const char *const headlines[] = {
     "complete",
+    "?setup.ram_bytes",
+    "?setup.cpus",
+    "?setup.slab",
+    "?carried_over.",
     "events",
     "events_applied",
+    "?events_skipped.free_of_unknown",
+    "?notable.",
     "refs",
     "sim_cycles",
     "sim_ns",
@@ -23,19 +31,49 @@ static const char *const headlines[] = {
     "truth.buddy_agreement",
     "truth.pfn_agreement",
     "truth.first_divergence_ns",
+    "?slabs.",
+    "?fragmentation.*.free_pages_start",
+    "?fragmentation.*.free_pages_end",
+    "?fragmentation.*.free_pages_min",
+    "?fragmentation.*.free_pages_mean",
+    "?fragmentation.*.largest_free_order_end",
+    "?fragmentation.*.largest_free_order_min",
+    "?fragmentation.*.unusable_index_mean_o1_o10.9",
+    "?fragmentation.*.extfrag_index_end_o1_o10.9",
+    "?fragmentation.*.mixed_pageblocks_end",
+    "latency.*.mean",
+    "latency.*.p99",
+    "?cache.l1d.read_misses",
+    "?cache.l1d.write_misses",
+    "?cache.l2.read_misses",
+    "?cache.l3.read_misses",
+    "?false_sharing.hitm",
+    "?false_sharing.cycles_lost",
+    "?false_sharing.cycles_lost_false_sharing",
 };
 
-static bool is_headline(const char *name)
+static bool matches(const char *name, const char *pattern)
+{
+    for (; *pattern; pattern++) {
+        if (*pattern == '*') {
+            name += strcspn(name, ".");
+            continue;
+        }
+        if (*name++ != *pattern)
+            return false;
+    }
+    return !*name || name[-1] == '.';
+}
+
+static bool is_headline(const char *name, bool differs)
 {
     for (size_t i = 0; i < sizeof(headlines) / sizeof(headlines[0]); i++) {
-        size_t n = strlen(headlines[i]);
+        bool quiet = headlines[i][0] == '?';
 
-        if (!strncmp(name, headlines[i], n) && (!name[n] || headlines[i][n - 1] == '.'))
+        if ((differs || !quiet) && matches(name, headlines[i] + quiet))
             return true;
     }
-    size_t n = strlen(name);
-    return !strncmp(name, "latency.", 8) &&
-           ((n > 5 && !strcmp(name + n - 5, ".mean")) || (n > 4 && !strcmp(name + n - 4, ".p99")));
+    return false;
 }
 
 static struct km_compare_row *row_of(struct km_compare_rows *rows, const char *name)
@@ -55,7 +93,6 @@ static struct km_compare_row *row_of(struct km_compare_rows *rows, const char *n
     struct km_compare_row *r = &rows->row[rows->nr++];
     memset(r, 0, sizeof(*r));
     snprintf(r->name, sizeof(r->name), "%s", name);
-    r->headline = is_headline(name);
     return r;
 }
 
@@ -122,9 +159,13 @@ bool km_compare_collect(struct km_compare_rows *rows, const struct km_compare *c
         json_object_foreach(c->summary[run], key,
                             v) if (!is_host_dependent(c->summary[run], key) &&
                                    !collect_member(rows, run, "", key, v)) return false;
-    for (unsigned i = 0; i < rows->nr; i++)
+    for (unsigned i = 0; i < rows->nr; i++) {
+        struct km_compare_row *row = &rows->row[i];
+
         for (unsigned run = 1; run < c->nr_runs; run++)
-            rows->row[i].differs |= !same(rows->row[i].value[0], rows->row[i].value[run]);
+            row->differs |= !same(row->value[0], row->value[run]);
+        row->headline = is_headline(row->name, row->differs);
+    }
     return true;
 }
 
@@ -153,7 +194,9 @@ void km_compare_change(char *out, size_t size, const json_t *from, const json_t 
     double a = json_number_value(from), b = json_number_value(to);
 
     out[0] = '\0';
-    if (json_is_number(from) && json_is_number(to) && a != 0 && a != b)
+    if (json_is_number(from) && json_is_number(to) && a > 0 && b >= 10 * a)
+        snprintf(out, size, "\xC3\x97%.3g", b / a); /* U+00D7 times */
+    else if (json_is_number(from) && json_is_number(to) && a != 0 && a != b)
         snprintf(out, size, "%+.3g %%", 100.0 * (b - a) / fabs(a));
 }
 

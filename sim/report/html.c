@@ -171,7 +171,7 @@ void km_html_number(FILE *f, double v)
         fputs("\xE2\x88\x92", f); /* U+2212 minus */
         v = -v;
     }
-    if (v < 1e15 && (v == floor(v) || v >= 100000))
+    if (v < 1e15 && (v == floor(v) || v >= 1000))
         km_html_u64(f, (uint64_t)(v + 0.5));
     else
         fprintf(f, "%.4g", v);
