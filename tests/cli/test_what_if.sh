@@ -47,6 +47,12 @@ done
 grep -q '1ffd9fff' "$tmp/same/proc/iomem" || complain 'end of RAM of the traced machine'
 grep -q '0ffd9fff' "$tmp/pages-half/proc/iomem" || complain 'end of RAM of half the machine'
 
+# Below 512 MiB huge pages are off and do not raise min_free_kbytes.
+lowest() { awk '/zone +Normal$/ {on = 1} on && $1 == "min" {print $2; exit}' "$1/proc/zoneinfo"; }
+[ "$(lowest "$tmp/pages-half")" -lt 685 ] || complain 'marks of half the machine are raised for huge pages'
+[ "$(lowest "$tmp/pages-2level")" -lt 700 ] || complain 'marks of 512 MiB are raised for huge pages'
+[ "$(lowest "$tmp/pages-double")" -gt 5000 ] || complain 'marks of 1 GiB are not raised for huge pages'
+
 replay again replay.mode=objects machine.ram=256MiB
 for file in buddyinfo.csv fragmentation.csv events.csv proc/buddyinfo proc/slabinfo; do
     cmp -s "$tmp/again/$file" "$tmp/objects-half/$file" || complain "two runs differ in $file"
