@@ -32,10 +32,22 @@ enum {
 
 /* page->flags */
 enum {
+    KM_PG_REFERENCED = 1u << 1, /* second chance on the inactive list */
+    KM_PG_DIRTY = 1u << 3,
     KM_PG_LRU = 1u << 4, /* on an LRU list: counts as movable occupancy */
+    KM_PG_ACTIVE = 1u << 5,
     KM_PG_SLAB = 1u << 9,
+    KM_PG_SWAPCACHE = 1u << 10, /* has a swap slot */
     KM_PG_RESERVED = 1u << 13,
+    KM_PG_WRITEBACK = 1u << 15,
     KM_PG_HEAD = 1u << 16,
+    KM_PG_RECLAIM = 1u << 18,    /* to the inactive tail when its writeback ends */
+    KM_PG_SWAPBACKED = 1u << 19, /* anonymous or shmem: goes to swap */
+    KM_PG_UNEVICTABLE = 1u << 20,
+    KM_PG_BATCHED = 1u << 25, /* not in the kernel: waits in a CPU's batch for its LRU list */
+    KM_PG_ISOLATED = 1u << 24, /* not in the kernel, which holds a reference: off its list for a moment */
+    KM_PG_YOUNG = 1u << 26,   /* not in the kernel: accessed bit of the page's PTE */
+    KM_PG_EXEC = 1u << 27,    /* not in the kernel: that mapping is executable */
     KM_PG_ZONE_SHIFT = 30, /* dmesg "Node/Zone ID: 32 -> 30" */
 };
 
@@ -79,6 +91,23 @@ enum {
 enum {
     KM_ZONE_BOOSTED = 1u << 0,        /* a steal raised the boost: kswapd is wanted */
     KM_ZONE_RECLAIM_ACTIVE = 1u << 1, /* kswapd balances: per-CPU lists are kept short */
+};
+
+/* struct lruvec: a list per enum km_lru_list, pages on each, what rotating and writing have cost */
+enum {
+    KM_LRUVEC_LISTS = 0,
+    KM_LRUVEC_SIZE = 40, /* 5 words */
+    KM_LRUVEC_COST = 64, /* anon, file */
+    KM_LRUVEC_LOCK = 72,
+    KM_LRUVEC_BYTES = 128,
+};
+
+/* A CPU's batch of pages on their way to the LRU lists (struct folio_batch) */
+enum {
+    KM_LRU_BATCH_NR = 0,
+    KM_LRU_BATCH_PAGES = 4, /* 15 struct page addresses at most */
+    KM_LRU_BATCH_LOCK = 64,
+    KM_LRU_BATCH_BYTES = 128,
 };
 
 /* struct per_cpu_pages */

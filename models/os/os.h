@@ -46,6 +46,12 @@ enum km_tp_kind {
     KM_TP_PCPU_DRAIN,
     KM_TP_EXTFRAG,
     KM_TP_WAKEUP_KSWAPD,
+    KM_TP_KSWAPD_WAKE,
+    KM_TP_KSWAPD_SLEEP,
+    KM_TP_DIRECT_RECLAIM_BEGIN,
+    KM_TP_DIRECT_RECLAIM_END, /* nr: pages reclaimed */
+    KM_TP_OOM_KILL,           /* name, nr: task and its number */
+    KM_TP_ALLOC_FAILURE,      /* "page allocation failure", not under NOWARN */
     KM_TP_KMALLOC,
     KM_TP_KMEM_CACHE_ALLOC,
     KM_TP_KFREE,
@@ -59,6 +65,7 @@ struct km_tp {
     uint8_t migratetype, fallback_migratetype;
     bool flag; /* percpu_refill, change_ownership, accounted */
     uint32_t gfp;
+    uint32_t nr;
     km_vaddr ptr;
     uint32_t bytes_req, bytes_alloc;
     const char *name; /* cache */
@@ -85,6 +92,10 @@ struct km_capture {
     enum km_migratetype mt;
     km_pfn pfn; /* KM_PFN_NONE until then */
 };
+struct km_compact_ops;
+struct km_lru;
+struct km_reclaim;
+struct km_oom;
 
 struct km_zone {
     const char *name; /* "DMA" ... */
@@ -95,7 +106,6 @@ struct km_zone {
     uint32_t present_pages;
 };
 
-struct km_compact_ops;
 struct km_compaction;
 
 struct km_os {
@@ -114,6 +124,9 @@ struct km_os {
     uint64_t marks_ignored; /* how often that happened */
     struct km_tracer tracer;
     struct km_carve_hook carve;
+    struct km_lru *lru;         /* lru.h; NULL: pages are not followed once handed out */
+    struct km_reclaim *reclaim; /* reclaim.h; NULL: requests that fail at MIN are not reclaimed for */
+    struct km_oom *oom;         /* oom.h; NULL: nobody is killed */
     const struct km_compact_ops *compact; /* compaction.h; NULL: no scanners, direct compaction is skipped */
     struct km_compaction *compaction;     /* their state */
     struct km_capture *capture[KM_MAX_CPUS]; /* NULL outside direct compaction */

@@ -4,9 +4,9 @@
  * Models:      the zonelist walk with watermarks (first LOW, then MIN with the reserves the flags allow),
  *              per-CPU lists for covered orders, direct buddy allocation for the others, HIGHATOMIC reserve,
  *              frees, the bulk allocator, batched frees, zeroing at allocation.
- * Not modelled here: reclaim, compaction, OOM. Without them a request that fails at MIN fails, unless
- *              os->reclaim_succeeds says that the traced kernel's reclaim served it: then the marks are
- *              ignored, which is counted.
+ *              A request that fails at MIN goes the slow path (page_slow.c) where reclaim is the model's own.
+ *              Without os->reclaim it fails, unless os->reclaim_succeeds says that the traced kernel's
+ *              reclaim served it: then the marks are ignored, which is counted.
  * Invariants:  a page handed out is on no list; every page is free, on one per-CPU list, or handed out.
  * References:  kernel-behaviour notes B6 to B8, C2, C4, C7 to C9, D1.
  */
@@ -14,7 +14,9 @@
 
 #include "models/base/bug.h"
 #include "models/os/page_fn.h"
+#include "models/os/page_slow.h"
 #include "models/os/pcp.h"
+#include "models/os/reclaim.h"
 
 /* Recorded calls (6.1.0-50-686-pae): an order-0 page from the per-CPU list costs __folio_alloc 1491
  * instructions, 132 loads and 1120 stores, 1024 of each of the first and last for the zeroing; every
@@ -75,6 +77,10 @@ static void wake_if_boosted(struct km_os *os, struct km_cpu *cpu, enum km_zone_i
     if (!(km_ld32(cpu, flags) & KM_ZONE_BOOSTED))
         return;
     km_rmw32(cpu, flags, KM_RMW_AND, ~(uint32_t)KM_ZONE_BOOSTED, 0);
+    if (os->reclaim) {
+        km_kswapd_wake(os, cpu, 0, 0, z);
+        return;
+    }
     km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_WAKEUP_KSWAPD, .pfn = KM_PFN_NONE});
 }
 
@@ -123,8 +129,8 @@ static bool keeps_mark(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, 
     return km_zone_watermark_ok(os, cpu, z, 0, mark, highest, alloc_flags | KM_ALLOC_NO_BOOST);
 }
 
-static km_pfn from_freelist(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order,
-                            enum km_watermark mark, unsigned alloc_flags)
+km_pfn km_get_page_from_freelist(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order,
+                                 enum km_watermark mark, unsigned alloc_flags)
 {
     enum km_zone_id highest = km_gfp_zone(gfp);
     enum km_migratetype mt =
@@ -149,7 +155,7 @@ static km_pfn from_freelist(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, 
 }
 
 /* Reserves a request may use once the LOW mark refused it (B6). */
-static unsigned slow_flags(const struct km_os *os, uint32_t gfp, unsigned order)
+unsigned km_slow_alloc_flags(const struct km_os *os, uint32_t gfp, unsigned order)
 {
     unsigned flags = gfp & KM_GFP_KSWAPD_RECLAIM ? KM_ALLOC_KSWAPD : 0;
 
@@ -167,16 +173,18 @@ static unsigned slow_flags(const struct km_os *os, uint32_t gfp, unsigned order)
 
 static km_pfn slow_path(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)
 {
-    unsigned flags = slow_flags(os, gfp, order);
+    if (os->reclaim)
+        return km_alloc_pages_slow(os, cpu, gfp, order);
+    unsigned flags = km_slow_alloc_flags(os, gfp, order);
 
     if (gfp & KM_GFP_KSWAPD_RECLAIM)
         km_trace_tp(os, cpu,
                     &(struct km_tp){.kind = KM_TP_WAKEUP_KSWAPD, .pfn = KM_PFN_NONE, .order = (uint8_t)order, .gfp = gfp});
-    km_pfn pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, flags);
+    km_pfn pfn = km_get_page_from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, flags);
 
     if (pfn == KM_PFN_NONE && os->reclaim_succeeds) {
         os->marks_ignored++;
-        pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, flags | KM_ALLOC_NO_WATERMARKS);
+        pfn = km_get_page_from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, flags | KM_ALLOC_NO_WATERMARKS);
     }
     return pfn;
 }
@@ -210,7 +218,7 @@ km_pfn km_alloc_pages_at_low(struct km_os *os, struct km_cpu *cpu, uint32_t gfp,
 
 km_pfn km_alloc_pages_again(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)
 {
-    km_pfn pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, slow_flags(os, gfp, order));
+    km_pfn pfn = km_get_page_from_freelist(os, cpu, gfp, order, KM_WMARK_MIN, km_slow_alloc_flags(os, gfp, order));
 
     if (pfn != KM_PFN_NONE)
         km_prep_page(os, cpu, pfn, gfp, order);
@@ -231,7 +239,7 @@ km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsign
 
     enter(os, cpu, &fn_alloc, ALLOC_GLOBALS);
     if (order < KM_NR_ORDERS) {
-        pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_LOW,
+        pfn = km_get_page_from_freelist(os, cpu, gfp, order, KM_WMARK_LOW,
                             gfp & KM_GFP_KSWAPD_RECLAIM ? KM_ALLOC_KSWAPD : 0);
         if (pfn == KM_PFN_NONE)
             pfn = slow_path(os, cpu, gfp, order);
@@ -276,6 +284,12 @@ void km_forget_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned o
     leave(os, cpu, &fn_free);
 }
 
+/* False: reclaim holds the page at this moment and frees it in our place. */
+static bool let_go(struct km_os *os, struct km_cpu *cpu, km_pfn pfn)
+{
+    return !os->lru || km_lru_release(os, cpu, pfn);
+}
+
 static void free_one(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
 {
     enum km_zone_id z = km_pfn_zone(os, pfn);
@@ -290,6 +304,8 @@ static void free_one(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned 
 
 void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order)
 {
+    if (!let_go(os, cpu, pfn))
+        return;
     km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn, .order = (uint8_t)order});
     free_one(os, cpu, pfn, order);
 }
@@ -299,6 +315,8 @@ void km_free_pages_bypass(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsi
     enum km_zone_id z = km_pfn_zone(os, pfn);
 
     KM_BUG_ON(z == KM_NR_ZONES);
+    if (!let_go(os, cpu, pfn))
+        return;
     km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn, .order = (uint8_t)order});
     km_forget_page(os, cpu, pfn, order);
     free_block(os, cpu, z, pfn, order, false);
@@ -309,6 +327,8 @@ void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uns
     enum km_zone_id z = km_pfn_zone(os, pfn);
 
     KM_BUG_ON(z == KM_NR_ZONES);
+    if (!let_go(os, cpu, pfn))
+        return;
     km_forget_page(os, cpu, pfn, order);
     free_block(os, cpu, z, pfn, order, true);
 }
@@ -318,6 +338,8 @@ void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *p
     for (unsigned i = 0; i < nr; i++)
         km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn[i]});
     for (unsigned i = 0; i < nr; i++) {
+        if (!let_go(os, cpu, pfn[i]))
+            continue;
         km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE_BATCHED, .pfn = pfn[i]});
         free_one(os, cpu, pfn[i], 0);
     }

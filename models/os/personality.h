@@ -41,6 +41,10 @@ struct km_personality {
     bool fallback_unmovable_steals; /* unmovable requests take whole pageblocks from any order */
     bool
         fallback_rest_to_donor; /* what is left of a block that was not claimed stays the donor's */
+    /* LRU lists */
+    bool lru_per_zone;         /* a set of lists per zone (before 4.8); else per node */
+    bool lru_anon_activated;   /* new anonymous pages start active (before 5.9) */
+    unsigned lru_batch_pages;  /* pages a CPU gathers before they go to their lists */
     /* names and numbers in texts */
     enum km_gfp_bits gfp_bits;
     const char *migratetype_text[KM_MT_TEXTS]; /* by this kernel's number */

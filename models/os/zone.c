@@ -194,12 +194,21 @@ static bool keeps_larger_blocks(struct km_os *os, struct km_cpu *cpu, enum km_zo
 bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                           enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags)
 {
+    int64_t free = km_ld32(cpu, os->zone[z].va + KM_ZONE_NR_FREE_PAGES);
+
+    return km_zone_watermark_ok_with(os, cpu, z, order, mark, highest_zone, alloc_flags, free);
+}
+
+bool km_zone_watermark_ok_with(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                               enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags,
+                               int64_t free)
+{
     const km_vaddr va = os->zone[z].va;
-    int64_t free = (int64_t)km_ld32(cpu, va + KM_ZONE_NR_FREE_PAGES) - ((1 << order) - 1);
     int64_t min = km_ld32(cpu, va + KM_ZONE_WATERMARK + mark * 4u);
     const unsigned reserves =
         KM_ALLOC_NON_BLOCK | KM_ALLOC_MIN_RESERVE | KM_ALLOC_HIGHATOMIC | KM_ALLOC_OOM;
 
+    free -= (1 << order) - 1;
     km_exec(cpu, &site_watermark, 24);
     if (!(alloc_flags & KM_ALLOC_NO_BOOST))
         min += km_ld32(cpu, va + KM_ZONE_BOOST);

@@ -64,6 +64,10 @@ void km_zone_set_stat_thresholds(struct km_os *os, struct km_cpu *cpu, bool pres
 /* Does the zone keep `mark` after giving away 2^order pages to a request limited to highest_zone (B7)? */
 bool km_zone_watermark_ok(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
                           enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags);
+/* The same if the zone had `free` pages. */
+bool km_zone_watermark_ok_with(struct km_os *os, struct km_cpu *cpu, enum km_zone_id z, unsigned order,
+                               enum km_watermark mark, enum km_zone_id highest_zone, unsigned alloc_flags,
+                               int64_t free);
 
 /* min_free_kbytes, watermarks and lowmem_reserve from the managed pages of this moment (B4, B5). */
 void km_zone_setup_watermarks(struct km_os *os, struct km_cpu *cpu);

@@ -32,6 +32,8 @@ enum km_workload_type { KM_WL_MEMREF, KM_WL_PAGE_BENCH, KM_WL_POINTER_CHASE, KM_
 enum km_chase_order { KM_CHASE_LINEAR, KM_CHASE_RANDOM };
 enum km_chase_pages { KM_CHASE_4K, KM_CHASE_LARGE };
 enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
+/* Whose reclaim frees pages in a replay. */
+enum km_replay_reclaim { KM_RECLAIM_AUTO, KM_RECLAIM_TRACE, KM_RECLAIM_MODEL };
 enum km_replay_mode { KM_REPLAY_ORACLE, KM_REPLAY_BUDDY, KM_REPLAY_PAGES, KM_REPLAY_OBJECTS };
 enum km_pacing { KM_PACE_TIMESTAMPS, KM_PACE_BACK_TO_BACK };
 enum km_timing { KM_TIMING_FULL, KM_TIMING_OFF };
@@ -105,6 +107,10 @@ struct km_os_config {
     uint32_t min_free_kbytes;     /* 0: auto, B5 formula */
     uint32_t watermark_scale_factor;
     uint32_t watermark_boost_factor;
+    uint64_t swap_bytes;          /* 0: auto, from the trace */
+    uint32_t swappiness;
+    uint64_t writeback_ns;        /* a page takes so long to be written */
+    uint64_t reclaim_page_ns;     /* kswapd takes so long for a page it looks at */
     bool init_on_alloc;           /* pages and objects are zeroed */
     bool freelist_random;
     char e820[KM_PATH_MAX];       /* "auto" or "0x1000-0x9fc00,0x100000-0x3ffda000" */
@@ -130,6 +136,7 @@ struct km_replay_config {
     enum km_replay_mode mode;
     enum km_pacing pacing;
     bool resync;
+    enum km_replay_reclaim reclaim;
     uint64_t check_events; /* the allocator's lists are checked every so many events; 0: never */
     bool lookahead; /* infer the start state from the trace ahead (start-state) */
 };

@@ -116,6 +116,12 @@ static const struct km_choice mode_choices[] = {
     {"pages", KM_REPLAY_PAGES, "page events drive buddy and per-CPU lists, slab events are ignored"},
     {0},
 };
+static const struct km_choice reclaim_choices[] = {
+    {"auto", KM_RECLAIM_AUTO, "model if machine.ram is less than the traced machine's, else trace"},
+    {"model", KM_RECLAIM_MODEL, "the simulated kernel; what the traced one reclaimed stays until it does"},
+    {"trace", KM_RECLAIM_TRACE, "the traced kernel: its frees happen where it made them"},
+    {0},
+};
 static const struct km_choice pacing_choices[] = {
     {"back-to-back", KM_PACE_BACK_TO_BACK, "each event as soon as the one before is done"},
     {"timestamps", KM_PACE_TIMESTAMPS, "no event before its time in the trace"},
@@ -315,6 +321,15 @@ static const struct km_field os_fields[] = {
      .max = 3000, .unit = "1/10000", .def = "10", .help = "distance between watermarks"},
     {.key = "watermark_boost_factor", .type = KM_FIELD_NUMBER, AT(OS, watermark_boost_factor),
      .max = 100000, .unit = "1/10000", .def = "15000", .help = "boost of the high watermark after fallbacks"},
+    {.key = "swap", .type = KM_FIELD_SIZE, AT(OS, swap_bytes), .min = 4 * KIB, .max = 64 * GIB,
+     .zero_word = "auto", .zero_only_by_word = true, .def = "auto",
+     .help = "swap space for the model's own reclaim; auto: as the traced machine"},
+    {.key = "swappiness", .type = KM_FIELD_NUMBER, AT(OS, swappiness), .max = 200, .def = "60",
+     .help = "how readily anonymous pages are reclaimed: 0 never, 100 as page cache, 200 they alone"},
+    {.key = "writeback_time", .type = KM_FIELD_NS, AT(OS, writeback_ns), .min = 1, .max = 10000000000,
+     .def = "10ms", .help = "model's own reclaim: from the start of writing a page to its end"},
+    {.key = "reclaim_page_time", .type = KM_FIELD_NS, AT(OS, reclaim_page_ns), .min = 1, .max = 1000000000,
+     .def = "20us", .help = "model's own reclaim: kswapd's time for a page it looks at, on the trace's clock"},
     {.key = "init_on_alloc", .type = KM_FIELD_BOOL, AT(OS, init_on_alloc), .def = "true",
      .help = "pages and objects are zeroed when allocated"},
     {.key = "freelist_random", .type = KM_FIELD_BOOL, AT(OS, freelist_random), .def = "true",
@@ -361,6 +376,8 @@ static const struct km_field replay_fields[] = {
      .def = "timestamps", .help = "when events happen"},
     {.key = "resync", .type = KM_FIELD_BOOL, AT(REPLAY, resync), .def = "false",
      .help = "pages: score each decision, then continue from the traced one (truth.resyncs)"},
+    {.key = "reclaim", .type = KM_FIELD_CHOICE, AT(REPLAY, reclaim), .choices = reclaim_choices, .def = "auto",
+     .help = "pages, objects: who takes pages back under memory pressure"},
     {.key = "lookahead", .type = KM_FIELD_BOOL, AT(REPLAY, lookahead), .def = "true",
      .help = "infer what the start state does not tell from the trace ahead"},
     {.key = "check_events", .type = KM_FIELD_NUMBER, AT(REPLAY, check_events), .max = UINT64_MAX, .unit = "events",

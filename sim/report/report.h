@@ -82,6 +82,11 @@ void km_report_slabs(struct km_report *r, const struct km_slab_row *row, unsigne
 /* Text of one /proc file: DIR/proc/NAME or, with at_start, DIR/proc/start/NAME. */
 void km_report_proc(struct km_report *r, bool at_start, const char *name, const char *text);
 
+struct km_run_count {
+    const char *name;
+    uint64_t count;
+};
+
 /* Agreement counters and rates that only the workload knows. Unused members stay 0. */
 struct km_run_summary {
     bool complete;
@@ -138,6 +143,8 @@ struct km_run_summary {
         struct km_slab_requests requests;
     } cache_requests[256];
     unsigned nr_cache_requests;
+    struct km_run_count reclaim[48]; /* replay.reclaim: model: what the simulated kernel did */
+    unsigned nr_reclaim;
     char trace[512], trace_format[32], kernel[256];
 };
 

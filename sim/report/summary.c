@@ -101,6 +101,16 @@ static json_t *skipped_json(const struct km_run_summary *sum)
     return o;
 }
 
+/* Empty where the traced kernel reclaimed. */
+static json_t *reclaim_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+
+    for (unsigned i = 0; i < sum->nr_reclaim; i++)
+        set_u64(o, sum->reclaim[i].name, sum->reclaim[i].count);
+    return o;
+}
+
 static double per_second(uint64_t n, double seconds)
 {
     return seconds > 0 ? (double)n / seconds : 0.0;
@@ -158,6 +168,7 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     if (sum->elsewhere)
         json_object_set_new(root, "carried_over", carried_json(sum));
     json_object_set_new(root, "truth", km_truth_json(&r->truth, sum));
+    json_object_set_new(root, "reclaim", reclaim_json(sum));
     json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
     if (sum->slabs.valid)
         json_object_set_new(root, "slabs", slabs_json(sum));

@@ -96,6 +96,22 @@ static int sys_vm_line(void *ctx, const char *file, int line, const char *text, 
     return KM_OK;
 }
 
+/* "SwapTotal:         124924 kB" */
+static int meminfo_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
+{
+    struct km_bundle *b = ctx;
+    uint64_t *out = strncmp(text, "SwapTotal:", 10) == 0  ? &b->swap_kbytes
+                    : strncmp(text, "SwapFree:", 9) == 0 ? &b->swap_free_kbytes
+                                                          : NULL;
+
+    if (!out)
+        return KM_OK;
+    text = km_scan_blanks(strchr(text, ':') + 1);
+    if (!km_scan_u64(&text, out))
+        return km_fail(err, KM_E_INPUT, file, line, 0, "the size of swap has no number");
+    return KM_OK;
+}
+
 static int vmstat_line(void *ctx, const char *file, int line, const char *text, struct km_err *err)
 {
     struct vm_facts *facts = ctx;
@@ -187,6 +203,8 @@ static int read_facts(struct km_bundle *b, struct km_err *err)
         rc = from_any(b, "sys_vm", sys_vm_line, b, err);
     if (rc == KM_OK && b->start.present)
         rc = km_bundle_lines(b->start.dir, "sys_vm", reserve_ratio_line, &b->reserve_ratio_read, NULL, err);
+    if (rc == KM_OK && b->start.present)
+        rc = km_bundle_lines(b->start.dir, "meminfo", meminfo_line, b, NULL, err);
     if (rc == KM_OK)
         rc = from_any(b, "vmstat", vmstat_line, &vm, err);
     b->thp = vm.thp_seen || !vm.vmstat_seen;

@@ -83,6 +83,7 @@ struct km_bundle {
     bool thp; /* built with transparent hugepages (vmstat has thp_ lines): order pageblock_order
                * goes through the per-CPU lists; by default true */
     unsigned min_free_kbytes;   /* sys_vm; 0 unknown */
+    uint64_t swap_kbytes, swap_free_kbytes; /* meminfo at the start; 0 unknown, or none */
     bool reserve_ratio_read; /* start/sys_vm shows it: the kernel computes the reserves anew at each look */
     unsigned struct_page_bytes; /* 40 unless the capture says otherwise */
     uint64_t ram_bytes;         /* sum of usable e820, rounded up to the next MiB */

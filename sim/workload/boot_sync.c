@@ -29,7 +29,7 @@ static void catch_up(struct km_replay *r, const struct km_event *ev)
 
         if (pfn == KM_PFN_NONE)
             return;
-        r->map.model[pfn] = pfn;
+        km_page_map_set(&r->map, pfn, pfn, 0);
         r->synced++;
     }
 }

@@ -6,6 +6,7 @@
  * ours: the program stops with exit code 70 and names the event. Nothing of the model changes and no simulated
  * time passes, so results do not depend on it.
  */
+#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 
 #include "models/base/bug.h"
@@ -42,6 +43,10 @@ void km_replay_check(const struct km_replay *r)
                  g->os.zone[z].name, wrong);
         km_bug(__FILE__, __LINE__, text);
     }
+    const char *wrong = km_reclaim_model_check(r);
+
+    if (wrong)
+        km_bug(__FILE__, __LINE__, wrong);
 }
 
 void km_replay_check_event(struct km_replay *r)

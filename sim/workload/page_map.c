@@ -13,22 +13,41 @@ int km_page_map_init(struct km_page_map *m, km_pfn nr_frames)
     m->model = malloc((size_t)nr_frames * sizeof(*m->model));
     if (!m->model)
         return KM_E_NOMEM;
+    m->traced = NULL;
+    m->nr_model = 0;
     m->nr_frames = nr_frames;
     memset(m->model, 0xff, (size_t)nr_frames * sizeof(*m->model)); /* KM_PFN_NONE */
+    return KM_OK;
+}
+
+int km_page_map_follow(struct km_page_map *m, km_pfn nr_model)
+{
+    m->traced = malloc((size_t)nr_model * sizeof(*m->traced));
+    if (!m->traced)
+        return KM_E_NOMEM;
+    m->nr_model = nr_model;
+    memset(m->traced, 0xff, (size_t)nr_model * sizeof(*m->traced));
+    for (km_pfn traced = 0; traced < m->nr_frames; traced++)
+        if (m->model[traced] < nr_model)
+            m->traced[m->model[traced]] = traced;
     return KM_OK;
 }
 
 void km_page_map_release(struct km_page_map *m)
 {
     free(m->model);
-    m->model = NULL;
-    m->nr_frames = 0;
+    free(m->traced);
+    m->model = m->traced = NULL;
+    m->nr_frames = m->nr_model = 0;
 }
 
 void km_page_map_set(struct km_page_map *m, km_pfn traced, km_pfn model, unsigned order)
 {
-    for (km_pfn i = 0; i < 1u << order && traced + i < m->nr_frames; i++)
+    for (km_pfn i = 0; i < 1u << order && traced + i < m->nr_frames; i++) {
         m->model[traced + i] = model + i;
+        if (model + i < m->nr_model)
+            m->traced[model + i] = traced + i;
+    }
 }
 
 km_pfn km_page_map_block(const struct km_page_map *m, km_pfn traced, unsigned order)

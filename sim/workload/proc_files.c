@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * proc_files.c - the simulated kernel's /proc files: gathers the numbers, sim/report writes the text.
  */
+#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 
 #include "models/os/extfrag.h"
@@ -102,6 +103,7 @@ void km_replay_proc(struct km_replay *r, bool at_start)
     }
     km_proc_gather_vmstat(&r->guest, &r->vm_events, zones, vmstat);
     km_proc_gather_meminfo(&r->guest, zones, meminfo);
+    km_reclaim_model_vmstat(r, vmstat, KM_ARRAY_LEN(vmstat));
     write_text(r, at_start, "buddyinfo", km_proc_buddyinfo(zones, KM_NR_ZONES));
     write_text(r, at_start, "pagetypeinfo",
                km_proc_pagetypeinfo(zones, KM_NR_ZONES, r->guest.os.p.pageblock_order,

@@ -6,6 +6,7 @@
  * time stamp (pacing: timestamps) or only for its CPU (back-to-back).
  */
 #include "sim/workload/owner.h"
+#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 #include "sim/workload/resync.h"
 #include "sim/workload/trace_out.h"
@@ -33,6 +34,8 @@ static const char *const skip_names[KM_SKIP_NR] = {
     [KM_SKIP_CONFLICT] = "conflict",
     [KM_SKIP_SLAB_PAGE] = "slab_page_of_traced_kernel",
     [KM_SKIP_SLAB_INTERNAL] = "slab_internal_object",
+    [KM_SKIP_RECLAIMED] = "reclaimed_at_another_time",
+    [KM_SKIP_KILLED] = "task_killed_by_model",
 };
 
 static void diverged(struct km_replay *r, const struct km_event *ev, km_pfn model)
@@ -212,6 +215,7 @@ static void on_tracepoint(void *ctx, const struct km_cpu *cpu, const struct km_t
 
     km_vm_count(&r->vm_events, &r->guest.os, tp);
     km_replay_trace_tp(r, cpu, tp);
+    km_reclaim_model_tp(r, cpu, tp);
     km_resync_tp(r, cpu, tp);
     if (tp->kind == KM_TP_EXTFRAG) {
         km_report_event(r->report, r->at[cpu->id].time_ns, cpu->id, "extfrag_model",
@@ -366,6 +370,7 @@ static void summarise(struct km_replay *r, double replay_begun)
         r->sum.skipped[i].count = r->skipped[i];
     }
     r->sum.nr_skipped = KM_SKIP_NR;
+    km_reclaim_model_summary(r, &r->sum);
 }
 
 static int open_trace(struct km_replay *r, const char *path, struct km_err *err)

@@ -35,6 +35,8 @@ enum km_skip_reason {
     KM_SKIP_CONFLICT,      /* the literal state contradicts the event                */
     KM_SKIP_SLAB_PAGE,     /* objects: the traced slab layer's page; the model's asks for its own */
     KM_SKIP_SLAB_INTERNAL, /* objects: the traced slab layer's own object            */
+    KM_SKIP_RECLAIMED,     /* reclaimed by one of the two kernels at another time  */
+    KM_SKIP_KILLED,        /* of a task the model has killed                       */
     KM_SKIP_NR,
 };
 
@@ -45,6 +47,7 @@ struct km_live_objects;
 struct km_objects;
 struct km_replay_trace;
 struct km_resync;
+struct km_reclaim_model;
 
 /* One replay mode. */
 struct km_replay_mode_ops {
@@ -93,6 +96,7 @@ struct km_replay {
     struct km_adjustments adjust;   /* shadow.c: what the trace leaves out */
     struct km_compact *compact;     /* replay_compact.c; NULL until a compaction run begins */
     struct km_pages_state *pages;   /* replay_pages.c */
+    struct km_reclaim_model *reclaim; /* reclaim_model.c; NULL: the traced kernel reclaims */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
     struct km_resync *resync;          /* resync.c; NULL: the model goes its own way */

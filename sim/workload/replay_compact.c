@@ -19,6 +19,7 @@
  * Not followed: pages the scanner could not isolate.
  * References: kernel-behaviour D5, H6.7.
  */
+#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 
 #include "models/os/buddy.h"
@@ -158,7 +159,10 @@ static void use_target(struct km_replay *r, struct km_compact *c, struct km_cpu 
     if (pfn == KM_PFN_NONE)
         return;
     r->isolated_pages++;
-    *(uint32_t *)(r->guest.window.base + km_page_va(os, pfn) + KM_PAGE_FLAGS) |= KM_PG_LRU;
+    if (r->reclaim)
+        km_reclaim_model_target(r, cpu, pfn);
+    else
+        *(uint32_t *)(r->guest.window.base + km_page_va(os, pfn) + KM_PAGE_FLAGS) |= KM_PG_LRU;
     if (traced >= c->nr_frames)
         return;
     c->target_of[traced] = c->run;

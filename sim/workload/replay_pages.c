@@ -14,6 +14,7 @@
  * References: kernel-behaviour C2, C8, C9, H4, H6, H7; start-state notes.
  */
 #include "sim/workload/pending.h"
+#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 #include "sim/workload/resync.h"
 #include "sim/workload/trace_out.h"
@@ -83,12 +84,13 @@ int km_pages_open(struct km_replay *r, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, NULL, 0, 0, "out of memory");
     }
     r->pages = s;
-    r->guest.os.reclaim_succeeds = true;
-    return KM_OK;
+    r->guest.os.reclaim_succeeds = !km_reclaim_wanted(r);
+    return km_reclaim_wanted(r) ? km_reclaim_model_open(r, err) : KM_OK;
 }
 
 void km_pages_close(struct km_replay *r)
 {
+    km_reclaim_model_close(r);
     if (!r->pages)
         return;
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
@@ -178,10 +180,12 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, const struct km
     if (pfn == KM_PFN_NONE && order == 0)
         pfn = pool_get(r, traced);
     if (pfn == KM_PFN_NONE) {
-        km_replay_skip(r, KM_SKIP_UNKNOWN_FREE);
+        km_replay_skip(r, km_reclaim_model_gone(r, traced) ? KM_SKIP_RECLAIMED : KM_SKIP_UNKNOWN_FREE);
         return;
     }
     km_page_map_clear(&r->map, traced, order);
+    for (km_pfn p = pfn; p < pfn + (1u << order) && r->reclaim; p++)
+        km_reclaim_model_freed(r, cpu, p);
     if (state(r)->exact[ev->cpu] && order == 0)
         km_free_pages_to_tail(os, cpu, pfn, 0);
     else
@@ -215,12 +219,18 @@ static void free_to_buddy(struct km_replay *r, struct km_cpu *cpu, const struct 
         return;
     }
     km_page_map_clear(&r->map, ev->page.pfn, ev->page.order);
+    for (km_pfn p = pfn; p < pfn + (1u << ev->page.order) && r->reclaim; p++)
+        km_reclaim_model_freed(r, cpu, p);
     km_free_pages_bypass(os, cpu, pfn, ev->page.order);
     r->sum.events_applied++;
 }
 
 static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
+    if (km_reclaim_model_keeps(r, ev)) {
+        km_replay_skip(r, KM_SKIP_RECLAIMED);
+        return;
+    }
     km_compact_free(r, ev);
     if (km_pcp_covers(&r->guest.os, ev->page.order) && !km_free_reaches_pcp(&r->guest.os, &r->busy, ev))
         free_to_buddy(r, cpu, ev);
@@ -384,6 +394,12 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
             if (km_page_map_get(&r->map, ev->page.pfn + i) != KM_PFN_NONE)
                 commit_free(r, cpu, ev, ev->page.pfn + i, 0);
     }
+    if (km_reclaim_model_dead(r, ev)) {
+        km_replay_skip(r, KM_SKIP_KILLED);
+        return;
+    }
+    for (km_pfn i = 0; i < 1u << order; i++)
+        km_reclaim_model_gone(r, ev->page.pfn + i); /* likewise */
     km_pfn pfn;
 
     if (!took_early(state(r), r->at[cpu->id].index, &pfn) && !took_stalled(state(r), ev, &pfn))
@@ -397,7 +413,9 @@ static void on_alloc(struct km_replay *r, struct km_cpu *cpu, const struct km_ev
         return;
     }
     km_page_map_set(&r->map, ev->page.pfn, pfn, order);
-    if (ev->page.gfp & KM_GFP_MOVABLE)
+    if (r->reclaim)
+        km_reclaim_model_alloc(r, cpu, ev, pfn);
+    else if (ev->page.gfp & KM_GFP_MOVABLE)
         for (km_pfn p = pfn; p < pfn + (1u << order); p++)
             *(uint32_t *)(g->window.base + km_page_va(&g->os, p) + KM_PAGE_FLAGS) |= KM_PG_LRU;
     r->sum.events_applied++;
@@ -467,7 +485,10 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
 {
     if (r->boot)
         follow_boot(r, ev);
-    km_replay_kswapd(r, ev, r->at[cpu->id].index);
+    if (r->reclaim)
+        km_reclaim_model_event(r, cpu, ev);
+    else
+        km_replay_kswapd(r, ev, r->at[cpu->id].index);
     if (r->boot && !r->elsewhere && ev->type == KM_EV_PAGE_ALLOC_ZONE_LOCKED && km_pfn_zone(&r->guest.os, ev->page.pfn) != KM_NR_ZONES)
         km_boot_synchronise(r, ev);
     if (ev->type >= KM_EV_PAGE_ALLOC && ev->type <= KM_EV_PAGE_PCPU_DRAIN && ev->page.pfn != KM_PFN_NONE &&
@@ -502,10 +523,12 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
             on_bulk_carve(r, cpu, ev);
         break;
     case KM_EV_DIRECT_RECLAIM_BEGIN:
-        on_reclaim_begin(state(r), ev);
+        if (!r->reclaim)
+            on_reclaim_begin(state(r), ev);
         break;
     case KM_EV_DIRECT_RECLAIM_END:
-        on_reclaim_end(r, cpu, ev);
+        if (!r->reclaim)
+            on_reclaim_end(r, cpu, ev);
         break;
     case KM_EV_PAGES_EXACT:
         state(r)->exact[ev->cpu] = true;
@@ -523,7 +546,10 @@ void km_pages_dropped(struct km_replay *r, struct km_cpu *cpu, const struct km_e
 {
     if (r->boot)
         follow_boot(r, ev);
-    km_replay_kswapd(r, ev, r->at[cpu->id].index);
+    if (r->reclaim)
+        km_reclaim_model_event(r, cpu, ev);
+    else
+        km_replay_kswapd(r, ev, r->at[cpu->id].index);
     apply_adjustments(r, cpu, ev);
     commit_due(r, cpu, ev);
 }

@@ -64,7 +64,7 @@ static void map_occupied(struct km_replay *r)
     struct km_guest *g = &r->guest;
 
     for (km_pfn p = 0; p < g->facts.max_pfn; p++)
-        r->map.model[p] = p;
+        km_page_map_set(&r->map, p, p, 0);
     for (unsigned z = 0; z < KM_NR_ZONES; z++)
         for (km_pfn p = g->os.zone[z].start_pfn; p < g->os.zone[z].end_pfn; p++) {
             km_vaddr page = km_page_va(&g->os, p);

@@ -539,7 +539,7 @@ static void set_occupancy(struct km_running *s, struct km_guest *g)
             if (s->free[p])
                 continue;
             km_guest_note_compound(g, p, compound_order(s, p));
-            s->r->map.model[p] = p;
+            km_page_map_set(&s->r->map, p, p, 0);
         }
 }
 

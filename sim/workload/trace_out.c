@@ -128,6 +128,13 @@ void km_replay_trace_event(struct km_replay *r, const struct km_event *ev)
     case KM_EV_PAGE_ALLOC_EXTFRAG:
     case KM_EV_WAKEUP_KSWAPD:
         return;
+    case KM_EV_KSWAPD_WAKE:
+    case KM_EV_KSWAPD_SLEEP:
+    case KM_EV_DIRECT_RECLAIM_BEGIN:
+    case KM_EV_DIRECT_RECLAIM_END:
+        if (r->reclaim)
+            return; /* the model's own stand in their place */
+        break;
     case KM_EV_KMALLOC:
     case KM_EV_KMEM_CACHE_ALLOC:
     case KM_EV_KFREE:
@@ -172,10 +179,11 @@ static void fill_extfrag(const struct km_replay *r, struct km_event *out, const 
     out->extfrag.change_ownership = tp->flag;
 }
 
-static void fill_wakeup(struct km_event *out, const struct km_tp *tp)
+static void fill_reclaim(struct km_event *out, const struct km_tp *tp)
 {
     out->reclaim.order = tp->order;
     out->reclaim.gfp = tp->gfp;
+    out->reclaim.nr = tp->nr;
 }
 
 static bool is_object_event(const struct km_event *ev)
@@ -211,6 +219,10 @@ void km_replay_trace_tp(struct km_replay *r, const struct km_cpu *cpu, const str
         [KM_TP_PCPU_DRAIN] = KM_EV_PAGE_PCPU_DRAIN,
         [KM_TP_EXTFRAG] = KM_EV_PAGE_ALLOC_EXTFRAG,
         [KM_TP_WAKEUP_KSWAPD] = KM_EV_WAKEUP_KSWAPD,
+        [KM_TP_KSWAPD_WAKE] = KM_EV_KSWAPD_WAKE,
+        [KM_TP_KSWAPD_SLEEP] = KM_EV_KSWAPD_SLEEP,
+        [KM_TP_DIRECT_RECLAIM_BEGIN] = KM_EV_DIRECT_RECLAIM_BEGIN,
+        [KM_TP_DIRECT_RECLAIM_END] = KM_EV_DIRECT_RECLAIM_END,
         [KM_TP_KMALLOC] = KM_EV_KMALLOC,
         [KM_TP_KMEM_CACHE_ALLOC] = KM_EV_KMEM_CACHE_ALLOC,
         [KM_TP_KFREE] = KM_EV_KFREE,
@@ -218,7 +230,7 @@ void km_replay_trace_tp(struct km_replay *r, const struct km_cpu *cpu, const str
     };
     struct km_replay_trace *t = r->trace_out;
 
-    if (!t || t->mute || (unsigned)tp->kind >= KM_ARRAY_LEN(type_of))
+    if (!t || t->mute || (unsigned)tp->kind >= KM_ARRAY_LEN(type_of) || !type_of[tp->kind])
         return;
     const struct km_event *now = &t->now[cpu->id];
     struct km_event out = {.time_ns = r->at[cpu->id].time_ns,
@@ -231,8 +243,8 @@ void km_replay_trace_tp(struct km_replay *r, const struct km_cpu *cpu, const str
 
     if (tp->kind == KM_TP_EXTFRAG)
         fill_extfrag(r, &out, tp);
-    else if (tp->kind == KM_TP_WAKEUP_KSWAPD)
-        fill_wakeup(&out, tp);
+    else if (tp->kind >= KM_TP_WAKEUP_KSWAPD && tp->kind <= KM_TP_DIRECT_RECLAIM_END)
+        fill_reclaim(&out, tp);
     else if (is_object_event(&out))
         fill_object(r, &out, now, tp);
     else
