@@ -102,6 +102,7 @@ static inline void pg_leave_free(struct pressure_guest *p, uint32_t pages)
     while (pg_free(p) > pages)
         assert_int_not_equal(km_buddy_take(&p->g.os, &p->g.cpu[0], KM_ZONE_NORMAL, 0, KM_MT_UNMOVABLE, 0), KM_PFN_NONE);
     assert_int_equal(pg_free(p), pages);
+    guest_forget_events(&p->g);
 }
 
 static inline uint32_t pg_listed(struct pressure_guest *p, enum km_lru_list l)
