@@ -30,7 +30,7 @@ struct km_bus_geom {
 };
 
 struct km_bus_counts {
-    uint64_t transactions, invalidates, hitm;
+    uint64_t transactions, invalidates, hitm, locks;
     uint64_t address_busy_clocks, data_busy_clocks, wait_clocks;
 };
 

@@ -3,11 +3,6 @@
  */
 #include "models/cache/repl.h"
 
-static uint32_t fifo_bytes(uint32_t ways)
-{
-    return ways;
-}
-
 static void fifo_touch(struct km_repl *r, uint32_t set, uint32_t way)
 {
     (void)r;
@@ -24,7 +19,7 @@ const struct km_repl_ops km_repl_fifo = {
     .name = "fifo",
     .help = "first in, first out",
     .lazy = true,
-    .bytes_per_set = fifo_bytes,
+    .bytes_per_set = km_repl_byte_per_way,
     .init = km_repl_order_init,
     .touch = fifo_touch,
     .fill = km_repl_order_front,

@@ -3,11 +3,6 @@
  */
 #include "models/cache/repl.h"
 
-static uint32_t lru_bytes(uint32_t ways)
-{
-    return ways;
-}
-
 static uint32_t lru_victim(struct km_repl *r, uint32_t set)
 {
     return r->state[(size_t)set * r->bytes_per_set + r->ways - 1];
@@ -17,7 +12,7 @@ const struct km_repl_ops km_repl_lru = {
     .name = "lru",
     .help = "least recently used",
     .lazy = true,
-    .bytes_per_set = lru_bytes,
+    .bytes_per_set = km_repl_byte_per_way,
     .init = km_repl_order_init,
     .touch = km_repl_order_front,
     .fill = km_repl_order_front,

@@ -50,6 +50,8 @@ struct km_site {
 
 struct km_cpu;
 
+enum km_cache_op { KM_CACHE_CLFLUSH, KM_CACHE_WBINVD, KM_CACHE_INVD };
+
 struct km_cpu_ops {
     const char *name;
     /* A data reference of `bytes` at va; may block. Up to KM_REF_BYTES within one line are one
@@ -63,6 +65,8 @@ struct km_cpu_ops {
     void (*relax)(struct km_cpu *cpu);
     /* Invalidate the translation of one page on this CPU. */
     void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
+    /* CLFLUSH of the line at va, WBINVD or INVD (va unused); may be NULL. */
+    void (*cache_op)(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va);
     /* Let every other CPU catch up with this one's clock; may be NULL. */
     void (*sync)(struct km_cpu *cpu);
 };
@@ -204,6 +208,27 @@ static inline void km_invlpg(struct km_cpu *cpu, km_vaddr va)
 {
     if (cpu->ops && cpu->ops->invlpg)
         cpu->ops->invlpg(cpu, va);
+}
+
+/* CLFLUSH: the line at va leaves the caches of all CPUs, dirty contents go to memory. */
+static inline void km_clflush(struct km_cpu *cpu, km_vaddr va)
+{
+    if (cpu->ops && cpu->ops->cache_op)
+        cpu->ops->cache_op(cpu, KM_CACHE_CLFLUSH, va);
+}
+
+/* WBINVD: this CPU writes all dirty lines back and empties its caches. INVD empties them without:
+ * the loss is counted, guest memory keeps its values. */
+static inline void km_wbinvd(struct km_cpu *cpu)
+{
+    if (cpu->ops && cpu->ops->cache_op)
+        cpu->ops->cache_op(cpu, KM_CACHE_WBINVD, 0);
+}
+
+static inline void km_invd(struct km_cpu *cpu)
+{
+    if (cpu->ops && cpu->ops->cache_op)
+        cpu->ops->cache_op(cpu, KM_CACHE_INVD, 0);
 }
 
 /* Test-and-set spinlock in one guest word: 0 free, 1 + cpu id of the holder otherwise. */

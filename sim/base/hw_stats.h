@@ -10,6 +10,8 @@
 struct km_cache_stats {
     uint64_t reads, writes, read_misses, write_misses, writebacks;
     uint64_t snoop_hits, invalidations; /* lines lost to another agent */
+    uint64_t back_invalidations;        /* lines lost because an inclusive level replaced them */
+    uint64_t victim_fills;              /* clean lines an exclusive level took over */
 };
 
 struct km_tlb_stats {
@@ -34,6 +36,7 @@ struct km_dram_stats {
 
 struct km_bus_stats {
     uint64_t transactions, hitm, invalidates, busy_cycles, wait_cycles; /* core cycles */
+    uint64_t locks; /* LOCK# transactions */
 };
 
 /* One cache line more than one CPU used (perf c2c vocabulary). */
@@ -49,6 +52,7 @@ struct km_hw_stats {
     bool valid; /* false: timing was off */
     uint64_t refs, insns, sim_ps, cycles;
     struct km_cache_stats l1i, l1d, l2, l3;
+    uint64_t dropped_dirty; /* dirty lines INVD threw away */
     struct km_tlb_stats itlb, dtlb, stlb;
     struct km_bus_stats bus;
     struct km_dram_stats dram;

@@ -21,7 +21,17 @@ extern "C" {
 
 enum km_paging { KM_PAGING_AUTO, KM_PAGING_2LEVEL, KM_PAGING_PAE };
 enum km_split { KM_SPLIT_3G1G, KM_SPLIT_2G2G, KM_SPLIT_1G3G };
-enum km_replacement { KM_REPL_FIFO, KM_REPL_LRU, KM_REPL_PLRU, KM_REPL_RANDOM };
+enum km_replacement {
+    KM_REPL_BIT_PLRU,
+    KM_REPL_FIFO,
+    KM_REPL_LRU,
+    KM_REPL_NRU,
+    KM_REPL_PLRU,
+    KM_REPL_RANDOM,
+    KM_REPL_SRRIP
+};
+enum km_coherence { KM_COHERENCE_MESI, KM_COHERENCE_MOESI, KM_COHERENCE_MSI };
+enum km_lock_kind { KM_LOCK_CACHE, KM_LOCK_BUS };
 enum km_write_policy { KM_WRITE_BACK, KM_WRITE_THROUGH };
 enum km_dram_scheduler { KM_DRAM_FCFS, KM_DRAM_FRFCFS, KM_DRAM_ROWHIT };
 enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED, KM_DRAM_TIMEOUT };
@@ -46,6 +56,8 @@ struct km_cache_config {
     bool allocate; /* on a write miss */
     bool shared;   /* one for all CPUs (l2, l3) */
     uint32_t latency_cycles; /* load-to-use */
+    uint32_t sector_bytes;   /* per tag; 0: one line */
+    int inclusion;           /* enum km_inclusion of the levels before it */
 };
 
 struct km_tlb_config {
@@ -89,6 +101,9 @@ struct km_machine_config {
     uint64_t clock_hz;
     uint32_t issue_insns_per_cycle_x100; /* instructions per 100 cycles without stalls */
     uint32_t lock_cycles; /* LOCKed RMW on a line already owned */
+    enum km_lock_kind lock;
+    enum km_coherence coherence;
+    uint32_t clflush_cycles, wbinvd_cycles; /* besides the lines they write back */
     uint64_t quantum_cycles; /* longest run-ahead of a CPU; results do not depend on it */
     struct km_cache_config l1i, l1d, l2, l3;
     struct km_tlb_config itlb, dtlb, stlb;

@@ -68,7 +68,7 @@ struct km_option {
     const char *def;
 };
 
-#define KM_OPTIONS_MAX 384
+#define KM_OPTIONS_MAX 512
 
 /* All options in the order of the tables; returns their number. */
 size_t km_options_list(struct km_option out[KM_OPTIONS_MAX]);

@@ -7,6 +7,7 @@
  */
 #include "sim/config/field.h"
 
+#include "models/cache/cache.h"
 #include "sim/config/config.h"
 
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -42,10 +43,30 @@ static const struct km_choice split_choices[] = {
     {0},
 };
 static const struct km_choice replacement_choices[] = {
+    {"bit-plru", KM_REPL_BIT_PLRU, "use bits; when the last one is set the others are cleared"},
     {"fifo", KM_REPL_FIFO, "oldest fill leaves first"},
     {"lru", KM_REPL_LRU, "least recently used leaves first"},
+    {"nru", KM_REPL_NRU, "use bits, cleared when all are set and a line must leave"},
     {"plru", KM_REPL_PLRU, "tree pseudo-LRU: one bit per node; ways a power of two"},
     {"random", KM_REPL_RANDOM, "seeded pseudo-random"},
+    {"srrip", KM_REPL_SRRIP, "re-reference prediction: lines never used again leave first"},
+    {0},
+};
+static const struct km_choice inclusion_choices[] = {
+    {"exclusive", KM_EXCLUSIVE, "takes what the level before it replaces, gives it back on a hit"},
+    {"inclusive", KM_INCLUSIVE, "holds every line of the levels before it"},
+    {"non-inclusive", KM_NON_INCLUSIVE, "a miss fills every level, each replaces on its own"},
+    {0},
+};
+static const struct km_choice coherence_choices[] = {
+    {"mesi", KM_COHERENCE_MESI, "Intel: modified lines are written back when another CPU asks"},
+    {"moesi", KM_COHERENCE_MOESI, "AMD: modified lines are shared without a write-back"},
+    {"msi", KM_COHERENCE_MSI, "the first store to a line always asks the bus"},
+    {0},
+};
+static const struct km_choice lock_choices[] = {
+    {"bus", KM_LOCK_BUS, "LOCK# holds the bus for a read and a write, the line is not cached (486, Pentium)"},
+    {"cache", KM_LOCK_CACHE, "the line is owned and held in the cache (P6 and later)"},
     {0},
 };
 static const struct km_choice write_choices[] = {
@@ -163,6 +184,14 @@ static const struct km_field machine_fields[] = {
     {.key = "lock_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, lock_cycles), .max = 10000,
      .unit = "core cycles", .def = "21",
      .help = "LOCKed read-modify-write on a line this CPU already owns"},
+    {.key = "lock", .type = KM_FIELD_CHOICE, AT(MACHINE, lock), .choices = lock_choices,
+     .def = "cache", .help = "what makes a LOCKed read-modify-write indivisible"},
+    {.key = "coherence", .type = KM_FIELD_CHOICE, AT(MACHINE, coherence),
+     .choices = coherence_choices, .def = "mesi", .help = "protocol between the CPUs' caches"},
+    {.key = "clflush_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, clflush_cycles), .max = 100000,
+     .unit = "core cycles", .def = "100", .help = "of CLFLUSH, besides its bus transaction"},
+    {.key = "wbinvd_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, wbinvd_cycles), .max = 1000000,
+     .unit = "core cycles", .def = "2000", .help = "of WBINVD and INVD, besides the lines written back"},
     {.key = "quantum_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, quantum_cycles),
      .max = 1000000000, .unit = "core cycles", .def = "100000",
      .help = "how far a CPU may be computed ahead; changes speed, never results"},
@@ -187,6 +216,12 @@ static const struct km_field cache_fields[] = {
      .help = "one cache for all CPUs instead of one each (l2, l3)"},
     {.key = "latency", .type = KM_FIELD_NUMBER, AT(CACHE, latency_cycles), .min = 1, .max = 10000,
      .unit = "core cycles", .def = "3", .help = "load-to-use, from the start of the reference"},
+    {.key = "sector", .type = KM_FIELD_SIZE, AT(CACHE, sector_bytes), .min = 16, .max = 1024,
+     .pow2 = true, .zero_word = "none", .def = "none",
+     .help = "bytes that share one tag and leave together (l2, l3); none: one line"},
+    {.key = "inclusion", .type = KM_FIELD_CHOICE, AT(CACHE, inclusion),
+     .choices = inclusion_choices, .def = "non-inclusive",
+     .help = "what l2 or l3 has to do with the levels before it"},
 };
 
 static const struct km_field tlb_fields[] = {

@@ -23,6 +23,8 @@ static inline struct km_cache_geom km_cache_geom_of(const struct km_cache_config
         .write_through = c->write == KM_WRITE_THROUGH,
         .no_write_allocate = !c->allocate,
         .seed = seed,
+        .sector_bytes = c->sector_bytes,
+        .inclusion = (enum km_inclusion)c->inclusion,
     };
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "models/base/bits.h"
+#include "models/cache/hier.h"
 #include "sim/config/hw_geom.h"
 #include "sim/config/origin.h"
 
@@ -30,17 +31,21 @@ const struct km_origin *km_origin_find(const struct km_origins *o, const char *p
     return NULL;
 }
 
-/* The one of "section.key" for the keys in a space-separated list that was written last. */
+/* The one of "section.key" for the keys in a space-separated list that was written last. A key with a
+ * dot is a whole path. */
 static const struct km_origin *latest(const struct check *c, const char *section, const char *keys)
 {
     const struct km_origin *best = NULL;
-    char copy[128], path[96], *save = NULL;
+    char copy[160], path[96], *save = NULL;
 
     snprintf(copy, sizeof(copy), "%s", keys);
     for (char *k = strtok_r(copy, " ", &save); k; k = strtok_r(NULL, " ", &save)) {
         const struct km_origin *o;
 
-        snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "", k);
+        if (strchr(k, '.'))
+            snprintf(path, sizeof(path), "%s", k);
+        else
+            snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "", k);
         o = km_origin_find(c->origins, path);
         if (o && o->order && (!best || o->order > best->order))
             best = o;
@@ -86,22 +91,54 @@ __attribute__((format(printf, 4, 5))) static void warning(struct check *c, const
 
 static void check_cache(struct check *c, const char *section, const struct km_cache_config *cache)
 {
-    uint64_t way_bytes = (uint64_t)cache->ways * cache->line_bytes;
+    uint32_t tagged = cache->sector_bytes ? cache->sector_bytes : cache->line_bytes;
+    uint64_t way_bytes = (uint64_t)cache->ways * tagged;
     uint64_t sets;
 
     if (!cache->size_bytes)
         return;
     sets = cache->size_bytes / way_bytes;
+    if (tagged < cache->line_bytes || tagged > 8 * cache->line_bytes)
+        error(c, section, "sector line", "a sector of %u bytes is not one, two, four or eight lines of %u",
+              tagged, cache->line_bytes);
     if (cache->size_bytes % way_bytes || !km_is_pow2(sets))
-        error(c, section, "size ways line",
+        error(c, section, "size ways line sector",
               "impossible geometry: %" PRIu64 " bytes / (%u ways * %u bytes) makes %s%" PRIu64
               " sets (allowed a power of two)",
-              cache->size_bytes, cache->ways, cache->line_bytes,
+              cache->size_bytes, cache->ways, tagged,
               cache->size_bytes % way_bytes ? "not a whole number, about " : "", sets);
     if (cache->replacement == KM_REPL_PLRU && (!km_is_pow2(cache->ways) || cache->ways > 64))
         error(c, section, "ways replacement",
-              "plru needs a power of two of at most 64 ways, not %u (lru, fifo and random take any)",
+              "plru needs a power of two of at most 64 ways, not %u (the other policies take any)",
               cache->ways);
+}
+
+/* What inclusion asks of the levels before; a cache that several CPUs share is on the memory side. */
+static void check_inclusion(struct check *c)
+{
+    const struct km_machine_config *m = &c->cfg->machine;
+    const struct km_cache_config *level[] = {&m->l1i, &m->l1d, &m->l2, &m->l3};
+    static const char *const section[] = {"machine.l1i", "machine.l1d", "machine.l2", "machine.l3"};
+    struct km_cache_geom g[4];
+    unsigned culprit;
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(level); i++) {
+        g[i] = km_cache_geom_of(level[i], 0);
+        if (i < 2 || !level[i]->size_bytes || !level[i]->shared || m->cpus == 1)
+            continue;
+        if (level[i]->inclusion != KM_NON_INCLUSIVE)
+            error(c, section[i], "inclusion shared",
+                  "a cache that several CPUs share stands on the memory side: only non-inclusive");
+        g[i].size_bytes = 0;
+        g[i].inclusion = KM_NON_INCLUSIVE;
+    }
+    const char *why = km_hier_check(&g[0], &g[1], &g[2], &g[3], &culprit);
+
+    if (why)
+        error(c, section[culprit],
+              "inclusion sector size write allocate machine.l1d.write machine.l1d.allocate "
+              "machine.l1d.size machine.l1i.size",
+              "%s", why);
 }
 
 static void check_tlb_part(struct check *c, const char *section, const char *keys, uint32_t entries,
@@ -153,7 +190,7 @@ static void check_lines(struct check *c)
         return;
     for (size_t i = 0; i < KM_ARRAY_LEN(level); i++)
         if (level[i].cache->size_bytes && level[i].cache->line_bytes != m->l1d.line_bytes)
-            error(c, level[i].section, "line", "a line of %u bytes differs from machine.l1d.line (%u)",
+            error(c, level[i].section, "line machine.l1d.line", "a line of %u bytes differs from machine.l1d.line (%u)",
                   level[i].cache->line_bytes, m->l1d.line_bytes);
 }
 
@@ -280,6 +317,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_tlb(&c, "machine.dtlb", &m->dtlb);
     check_tlb(&c, "machine.stlb", &m->stlb);
     check_levels(&c);
+    check_inclusion(&c);
     check_lines(&c);
     check_ram(&c);
     check_mapping(&c);

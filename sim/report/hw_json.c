@@ -20,6 +20,8 @@ static json_t *level_json(const struct km_cache_stats *s)
     set_u64(o, "writebacks", s->writebacks);
     set_u64(o, "snoop_hits", s->snoop_hits);
     set_u64(o, "invalidations", s->invalidations);
+    set_u64(o, "back_invalidations", s->back_invalidations);
+    set_u64(o, "victim_fills", s->victim_fills);
     return o;
 }
 
@@ -33,6 +35,7 @@ json_t *km_hw_cache_json(const struct km_hw_stats *hw)
     json_object_set_new(o, "l1d", level_json(&hw->l1d));
     json_object_set_new(o, "l2", level_json(&hw->l2));
     json_object_set_new(o, "l3", level_json(&hw->l3));
+    set_u64(o, "dropped_dirty", hw->dropped_dirty);
     return o;
 }
 
@@ -68,6 +71,7 @@ json_t *km_hw_bus_json(const struct km_hw_stats *hw)
     set_u64(o, "transactions", hw->bus.transactions);
     set_u64(o, "hitm", hw->bus.hitm);
     set_u64(o, "invalidates", hw->bus.invalidates);
+    set_u64(o, "locks", hw->bus.locks);
     set_u64(o, "busy_cycles", hw->bus.busy_cycles);
     set_u64(o, "wait_cycles", hw->bus.wait_cycles);
     return o;

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Builds that check themselves: the DRAM audit and the judge of coherence are on. */
+#ifdef KM_CHECK
+#define KM_CHECKED true
+#else
+#define KM_CHECKED false
+#endif
+
 static int refuse(struct km_err *err, const char *what, const char *why)
 {
     return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.%s: %s", what, why);
@@ -40,6 +47,15 @@ static int check_caches(const struct km_machine_config *m, struct km_err *err)
         if (g.size_bytes && !level[i].c->latency_cycles)
             return refuse(err, level[i].name, "the latency must be at least one cycle");
     }
+    struct km_cache_geom g[4], none = {0};
+    unsigned culprit;
+
+    for (size_t i = 0; i < KM_ARRAY_LEN(level); i++)
+        g[i] = is_shared(m, level[i].c) ? none : km_cache_geom_of(level[i].c, 0);
+    const char *why = km_hier_check(&g[0], &g[1], &g[2], &g[3], &culprit);
+
+    if (why)
+        return refuse(err, level[culprit].name, why);
     if (is_shared(m, &m->l2) && m->l3.size_bytes)
         return refuse(err, "l3", "with an L2 shared by several CPUs there can be no L3");
     return KM_OK;
@@ -146,6 +162,9 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
 {
     km_cpu_init_null(&n->cpu, n->id, core->window->base);
     n->cpu.ops = &km_timed_ops;
+    n->hier.coh = core->coh;
+    n->hier.l1_loss = km_core_l1_loss;
+    n->hier.ctx = n;
     n->cpu.line_shift = core->line_shift;
     n->cpu.hit_cycles[KM_REF_LOAD] = m->l1d.latency_cycles;
     n->cpu.hit_cycles[KM_REF_STORE] = 1;
@@ -155,9 +174,9 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
     n->last_fetch = UINT32_MAX;
     for (unsigned i = 0; i < KM_IHOT_LINES; i++)
         n->ihot[i].vline = UINT32_MAX;
-    for (uint32_t i = 0; i < n->hier.l1d.sets * n->hier.l1d.ways; i++)
+    for (uint32_t i = 0; i < km_cache_slots(&n->hier.l1d); i++)
         n->l1d_hot[i] = -1;
-    for (uint32_t i = 0; i < n->hier.l1i.sets * n->hier.l1i.ways; i++)
+    for (uint32_t i = 0; i < km_cache_slots(&n->hier.l1i); i++)
         n->l1i_hot[i] = -1;
 }
 
@@ -253,7 +272,11 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
     core->clock_hz = m->clock_hz;
     core->quantum = m->quantum_cycles;
     core->pae = m->paging == KM_PAGING_PAE;
-    core->hot_enabled = true;
+    core->hot_enabled = km_repl_table[m->l1d.replacement]->lazy;
+    core->coh = km_coh_table[m->coherence];
+    core->bus_locks = m->lock == KM_LOCK_BUS;
+    core->clflush_cycles = m->clflush_cycles;
+    core->wbinvd_cycles = m->wbinvd_cycles;
     core->issue_x100 = m->issue_insns_per_cycle_x100;
     core->line_bytes = m->l1d.line_bytes;
     core->line_shift = km_log2(m->l1d.line_bytes);
@@ -261,17 +284,16 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
     rc = create_nodes(core, cfg);
     if (!rc)
         rc = create_shared(core, m, cfg->seed);
+    if (!rc && KM_CHECKED) {
+        core->judge = calloc(1, sizeof(*core->judge));
+        rc = core->judge ? KM_OK : KM_E_NOMEM;
+    }
     if (rc) {
         km_core_destroy(core);
         return km_fail(err, rc, NULL, 0, 0, "no memory for the machine");
     }
     km_bus_init(&core->bus, &bus);
-#ifdef KM_CHECK
-    bool audit = true;
-#else
-    bool audit = false;
-#endif
-    struct km_dram_serial_cfg dram = km_dram_serial_cfg_of(&m->dram, audit);
+    struct km_dram_serial_cfg dram = km_dram_serial_cfg_of(&m->dram, KM_CHECKED);
 
     km_dram_memory_init(&core->dram, &dram);
     core->dram_cfg = m->dram;
@@ -289,6 +311,9 @@ void km_core_destroy(struct km_core *core)
     free(core->node);
     free(core->shared_mem);
     km_sharing_release(&core->sharing);
+    if (core->judge)
+        km_coh_check_release(core->judge);
+    free(core->judge);
     free(core);
 }
 
@@ -307,6 +332,8 @@ static void add_cache(struct km_cache_stats *to, const struct km_cache *c)
     to->writebacks += c->n.writebacks;
     to->snoop_hits += c->n.snoop_hits;
     to->invalidations += c->n.invalidations;
+    to->back_invalidations += c->n.back_invalidations;
+    to->victim_fills += c->n.victim_fills;
 }
 
 static void add_tlb(struct km_tlb_stats *to, const struct km_tlb *t)
@@ -340,6 +367,7 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
     if (n->cr3 && n->fetch_tlb->small.sets)
         *(n->fetch_tlb == &n->dtlb ? &out->dtlb.hits : &out->itlb.hits) += n->ihot_hits;
     out->dtlb.walk_refs += n->walk_refs;
+    out->dropped_dirty += n->dropped_dirty;
 }
 
 static void add_dram(struct km_hw_stats *out, const struct km_core *core)
@@ -369,6 +397,7 @@ void km_core_stats(struct km_core *core, struct km_hw_stats *out)
         .transactions = b->transactions,
         .hitm = b->hitm,
         .invalidates = b->invalidates,
+        .locks = b->locks,
         .busy_cycles = km_clock_up(core->bus_to_core, b->address_busy_clocks),
         .wait_cycles = km_clock_up(core->bus_to_core, b->wait_clocks),
     };

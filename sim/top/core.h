@@ -34,6 +34,7 @@
 #include "models/mmu/walk.h"
 #include "sim/base/dram_probe.h"
 #include "sim/config/config.h"
+#include "sim/top/coh_check.h"
 #include "sim/top/machine.h"
 #include "sim/top/sharing.h"
 
@@ -113,6 +114,7 @@ struct km_node {
     uint64_t wb_line[KM_WRITE_BACKS + KM_HIER_MAX_WB]; /* dirty victims on their way to the bus */
     unsigned nr_wb;
     uint64_t slow_refs, ihot_hits, walk_refs, relaxes, items;
+    uint64_t dropped_dirty; /* lines INVD threw away */
     void *mem; /* all arrays above */
 };
 
@@ -160,6 +162,10 @@ struct km_core {
     void *shared_mem;
     bool shared_is_l3;
     uint32_t shared_latency;
+    const struct km_coh_protocol *coh;
+    bool bus_locks; /* LOCK# instead of owning the line */
+    uint32_t clflush_cycles, wbinvd_cycles;
+    struct km_coh_check *judge; /* NULL: not checked */
     struct km_sharing sharing;
     uint64_t page_faults;
 };
@@ -200,6 +206,15 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
 /* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1
  * index that now holds the line or KM_CACHE_NONE. */
 uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref);
+
+/* CLFLUSH: the line leaves every cache, dirty contents go to memory. */
+void km_core_flush_line(struct km_node *n, km_paddr pa);
+/* WBINVD, or INVD without write_back, on this CPU's caches. */
+void km_core_drop_caches(struct km_node *n, bool write_back);
+/* struct km_hier's l1_loss hook: an inclusive level takes a first-level line back. */
+void km_core_l1_loss(void *ctx, bool code, uint32_t idx);
+/* Fails the run if the copies of the line break a rule of coherence (coh_check.h). */
+void km_core_judge_line(struct km_node *n, uint64_t line);
 
 /* port.c */
 extern const struct km_cpu_ops km_timed_ops;

@@ -8,37 +8,134 @@
 #include "models/base/bug.h"
 
 struct snooped {
-    enum km_mesi state; /* strongest state found elsewhere */
-    uint32_t owners;    /* CPUs that had it */
+    enum km_line_state state; /* strongest state found elsewhere */
+    uint32_t owners;          /* CPUs that had it */
+    uint32_t action;          /* enum km_coh_action: what they have to do */
 };
 
-static struct snooped snoop_others(struct km_node *n, uint64_t line, bool invalidate)
+#define NOBODY KM_COH_MEMORY
+
+/* ---- the judge ---------------------------------------------------------------------------------
+ */
+
+static void note_move(struct km_core *core, uint64_t line, unsigned from, unsigned to)
+{
+    if (core->judge)
+        km_coh_check_move(core->judge, line, from, to);
+}
+
+void km_core_judge_line(struct km_node *n, uint64_t line)
 {
     struct km_core *core = n->core;
-    struct snooped found = {KM_MESI_I, 0};
+    enum km_line_state state[KM_MAX_CPUS];
 
-    for (unsigned i = 0; i < core->nr_cpus; i++) {
-        struct km_node *other = &core->node[i];
-        uint32_t l1d, l1i;
+    if (!core->judge)
+        return;
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        state[i] = km_hier_peek(&core->node[i].hier, line);
+    const char *why = km_coh_check_line(core->judge, line, state, core->nr_cpus);
 
-        if (other == n)
-            continue;
-        km_core_fold_set(other, km_cache_set(&other->hier.l1d, line));
-        enum km_mesi state = km_hier_snoop(&other->hier, line, invalidate, &l1d, &l1i);
+    if (why)
+        km_core_fail(n, KM_E_WATCHDOG, "coherence of line %#llx: %s",
+                     (unsigned long long)(line << core->line_shift), why);
+}
 
-        if (state == KM_MESI_I)
-            continue;
-        found.owners |= 1u << i;
-        if (state > found.state)
-            found.state = state;
-        if (l1d != KM_CACHE_NONE) {
-            km_core_unhot(other, l1d);
-            other->l1d_tracked[l1d] = !invalidate;
-        }
-        if (l1i != KM_CACHE_NONE && invalidate)
-            km_core_unhot_fetch(other, l1i);
+/* ---- other CPUs --------------------------------------------------------------------------------
+ */
+
+/* A dirty line that waits in a write-back buffer: takes it out. */
+static bool take_buffered(struct km_node *n, uint64_t line)
+{
+    bool found = false;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n->nr_wb; i++) {
+        if (n->wb_line[i] == line)
+            found = true;
+        else
+            n->wb_line[kept++] = n->wb_line[i];
     }
+    n->nr_wb = kept;
     return found;
+}
+
+/* One node's answer to a snoop. */
+static void snoop_node(struct km_node *other, uint64_t line, enum km_coh_event event,
+                       struct snooped *found, unsigned *source)
+{
+    struct km_core *core = other->core;
+    uint32_t l1d, l1i;
+
+    if (other->hier.l1d.sets)
+        km_core_fold_set(other, km_cache_set(&other->hier.l1d, line));
+    enum km_line_state state = km_hier_snoop(&other->hier, line, event, &l1d, &l1i);
+
+    if (other->nr_wb && take_buffered(other, line) && !km_line_dirty(state)) {
+        found->action |= event == KM_COH_SNOOP_WRITE ? (uint32_t)KM_COH_WRITE_BACK
+                                                     : KM_COH_SUPPLY | KM_COH_WRITE_BACK;
+        *source = KM_COH_BUFFER(other->id);
+    }
+    if (state == KM_LINE_I)
+        return;
+    const struct km_coh_cell *cell = km_coh_at(core->coh, state, event);
+
+    found->owners |= 1u << other->id;
+    found->action |= cell->action;
+    found->state = state > found->state ? state : found->state;
+    if (cell->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK))
+        *source = other->id;
+    if (l1d != KM_CACHE_NONE) {
+        km_core_unhot(other, l1d);
+        other->l1d_tracked[l1d] = cell->next != KM_LINE_I;
+    }
+    if (l1i != KM_CACHE_NONE && cell->next == KM_LINE_I)
+        km_core_unhot_fetch(other, l1i);
+}
+
+/* *source: who has the newest data (a CPU, its write-back buffer, memory). */
+static struct snooped snoop_others(struct km_node *n, uint64_t line, enum km_coh_event event,
+                                   unsigned *source)
+{
+    struct km_core *core = n->core;
+    struct snooped found = {KM_LINE_I, 0, 0};
+
+    *source = NOBODY;
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        if (i != n->id)
+            snoop_node(&core->node[i], line, event, &found, source);
+    return found;
+}
+
+void km_core_l1_loss(void *ctx, bool code, uint32_t idx)
+{
+    struct km_node *n = ctx;
+
+    if (code) {
+        km_core_unhot_fetch(n, idx);
+        return;
+    }
+    km_core_fold_set(n, idx / n->hier.l1d.ways);
+    km_core_unhot(n, idx);
+}
+
+/* ---- memory and the bus ------------------------------------------------------------------------
+ */
+
+/* A line comes into the shared cache; what it replaces goes to DRAM if it is dirty. */
+static void place_shared(struct km_core *core, uint64_t line, enum km_line_state state,
+                         uint64_t arrival)
+{
+    struct km_cache *c = &core->shared;
+    struct km_cache_victim victim;
+    uint32_t idx = km_cache_place(c, line, state, &victim);
+
+    do {
+        if (victim.state != KM_LINE_M)
+            continue;
+        c->n.writebacks++;
+        km_dram_memory_write(&core->dram, victim.line << core->line_shift, core->line_bytes,
+                             arrival);
+    } while (km_cache_more_victims(c, idx, &victim));
 }
 
 /* Clock at which DRAM or the shared cache has the first word on the bus's doorstep. */
@@ -50,7 +147,6 @@ static uint64_t memory_read(struct km_core *core, uint64_t line, uint64_t begin,
 
     if (core->shared.sets) {
         uint32_t idx = km_cache_find(&core->shared, line);
-        struct km_cache_victim victim;
 
         core->shared.n.reads++;
         if (idx != KM_CACHE_NONE) {
@@ -59,12 +155,7 @@ static uint64_t memory_read(struct km_core *core, uint64_t line, uint64_t begin,
                                km_clock_up(core->bus_to_core, snoop) + core->shared_latency);
         }
         core->shared.n.read_misses++;
-        km_cache_place(&core->shared, line, KM_MESI_E, &victim);
-        if (victim.state == KM_MESI_M) {
-            core->shared.n.writebacks++;
-            km_dram_memory_write(&core->dram, victim.line << core->line_shift, core->line_bytes,
-                                 arrival);
-        }
+        place_shared(core, line, KM_LINE_E, arrival);
     }
     uint64_t first = km_dram_memory_read(&core->dram, pa, core->line_bytes, arrival);
 
@@ -73,25 +164,22 @@ static uint64_t memory_read(struct km_core *core, uint64_t line, uint64_t begin,
 
 static void memory_write(struct km_core *core, uint64_t line, uint64_t clock, uint32_t bytes)
 {
-    struct km_cache_victim victim = {line, KM_MESI_M};
+    uint64_t arrival = km_clock_up(core->bus_to_dram, clock);
 
-    if (core->shared.sets) {
-        uint32_t idx = km_cache_find(&core->shared, line);
-
-        core->shared.n.writes++;
-        if (idx != KM_CACHE_NONE) {
-            km_cache_touch(&core->shared, idx);
-            core->shared.state[idx] = KM_MESI_M;
-            return;
-        }
-        core->shared.n.write_misses++;
-        km_cache_place(&core->shared, line, KM_MESI_M, &victim);
-        if (victim.state != KM_MESI_M)
-            return;
-        core->shared.n.writebacks++;
+    if (!core->shared.sets) {
+        km_dram_memory_write(&core->dram, line << core->line_shift, bytes, arrival);
+        return;
     }
-    km_dram_memory_write(&core->dram, victim.line << core->line_shift, bytes,
-                         km_clock_up(core->bus_to_dram, clock));
+    uint32_t idx = km_cache_find(&core->shared, line);
+
+    core->shared.n.writes++;
+    if (idx != KM_CACHE_NONE) {
+        km_cache_touch(&core->shared, idx);
+        core->shared.state[idx] = KM_LINE_M;
+        return;
+    }
+    core->shared.n.write_misses++;
+    place_shared(core, line, KM_LINE_M, arrival);
 }
 
 /* Dirty victims wait in the write-back buffer and follow this CPU's next transaction onto the bus.
@@ -106,8 +194,26 @@ static void drain_write_backs(struct km_node *n, uint64_t clock)
             km_bus_data(&core->bus, begin + core->bus.geom.snoop_clocks, core->line_bytes);
 
         memory_write(core, n->wb_line[i], done, core->line_bytes);
+        note_move(core, n->wb_line[i], KM_COH_BUFFER(n->id), KM_COH_MEMORY);
     }
     n->nr_wb = 0;
+}
+
+static void queue_write_backs(struct km_node *n, struct km_hier_out *out)
+{
+    for (unsigned i = 0; i < out->nr_wb; i++) {
+        n->wb_line[n->nr_wb++] = out->wb_line[i];
+        note_move(n->core, out->wb_line[i], n->id, KM_COH_BUFFER(n->id));
+    }
+    out->nr_wb = 0;
+}
+
+static bool buffered(const struct km_node *n, uint64_t line)
+{
+    for (unsigned i = 0; i < n->nr_wb; i++)
+        if (n->wb_line[i] == line)
+            return true;
+    return false;
 }
 
 /* The buffer is full and no transaction of this CPU is under way: wait for the bus to take it. */
@@ -130,63 +236,237 @@ static void account_sharing(struct km_node *n, uint64_t line, const struct snoop
     if (!row)
         return;
     row->cpus_mask |= found->owners | 1u << n->id;
-    row->hitm += found->state == KM_MESI_M;
+    row->hitm += (found->action & KM_COH_SUPPLY) && km_line_dirty(found->state);
     if (invalidate)
         row->invalidations += (unsigned)__builtin_popcount(found->owners);
     row->cycles_lost += lost;
 }
 
-/* The bus transaction of a reference that started at n's local time; local time becomes its
- * completion. Returns the state the line may be installed in, or I if it is not to be installed. */
-static enum km_mesi transact(struct km_node *n, uint64_t line, enum km_access kind,
-                             enum km_bus_need need, uint64_t *begin_clock)
+/* Waits for the bus and takes the address phase of a reference that started at n's local time.
+ * Returns its first clock. */
+static uint64_t take_bus(struct km_node *n, uint64_t line)
 {
     struct km_core *core = n->core;
     struct km_bus *bus = &core->bus;
-    uint64_t start = n->cpu.local_cycles;
-    uint64_t request = km_clock_up(core->core_to_bus, start + core->lookup_cycles);
+    uint64_t request = km_clock_up(core->core_to_bus, n->cpu.local_cycles + core->lookup_cycles);
     uint64_t unloaded = km_clock_up(core->bus_to_core, km_bus_unloaded_snoop(bus, request));
 
     /* At the unloaded snoop cycle every earlier request has been granted, so ours can be. */
     km_core_advance(n, unloaded, KM_PHASE_SNOOP + n->id, KM_EFFECT_NOW);
+    if (buffered(n, line)) /* our own newest copy has to reach memory first */
+        drain_write_backs(n, request);
     uint64_t begin = km_bus_request(bus, request);
-    uint64_t snoop = begin + bus->geom.snoop_clocks;
-    uint64_t snoop_cycle = km_clock_up(core->bus_to_core, snoop);
+    uint64_t snoop_cycle = km_clock_up(core->bus_to_core, begin + bus->geom.snoop_clocks);
 
     if (snoop_cycle > unloaded)
         km_core_advance(n, snoop_cycle, KM_PHASE_SNOOP + n->id, KM_EFFECT_NOW);
+    return begin;
+}
+
+/* The owner's data go over the bus, and into memory on the way if the protocol says so. */
+static uint64_t supply(struct km_core *core, uint64_t line, uint64_t snoop, uint32_t action,
+                       unsigned source)
+{
+    uint64_t done = km_bus_data(&core->bus, snoop + core->hitm_clocks, core->line_bytes);
+
+    core->bus.n.hitm++;
+    if (!(action & KM_COH_WRITE_BACK))
+        return done;
+    memory_write(core, line, done, core->line_bytes);
+    note_move(core, line, source, KM_COH_MEMORY);
+    return done;
+}
+
+static enum km_coh_event snoop_event(enum km_bus_need need)
+{
+    switch (need) {
+    case KM_NEED_READ:
+        return KM_COH_SNOOP_READ;
+    case KM_NEED_UPGRADE:
+        return KM_COH_SNOOP_UPGRADE;
+    case KM_NEED_WRITE:
+        return KM_COH_SNOOP_WRITE;
+    default:
+        return KM_COH_SNOOP_OWN;
+    }
+}
+
+/* The data phase of a transaction; returns the clock of its end. */
+static uint64_t move_data(struct km_node *n, uint64_t line, enum km_bus_need need, uint64_t begin,
+                          const struct snooped *found, unsigned source)
+{
+    struct km_core *core = n->core;
+    struct km_bus *bus = &core->bus;
+    uint64_t snoop = begin + bus->geom.snoop_clocks, done;
+
+    if (need == KM_NEED_UPGRADE) {
+        bus->n.invalidates++;
+        return snoop + 1;
+    }
+    if (need == KM_NEED_WRITE) {
+        if (found->action & KM_COH_WRITE_BACK)
+            snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, source);
+        done = km_bus_data(bus, snoop, bus->geom.width_bytes);
+        memory_write(core, line, done, bus->geom.width_bytes);
+        return done;
+    }
+    if (found->action & KM_COH_SUPPLY) {
+        done = supply(core, line, snoop, found->action, source);
+        note_move(core, line, source, n->id);
+        return done;
+    }
+    done = km_bus_data(bus, memory_read(core, line, begin, snoop), core->line_bytes);
+    note_move(core, line, KM_COH_MEMORY, n->id);
+    return done;
+}
+
+/* The bus transaction of a reference that started at n's local time; local time becomes its
+ * completion. Returns the state the line may be installed in, or I if it is not to be installed. */
+static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_access kind,
+                                   enum km_bus_need need, uint64_t *begin_clock)
+{
+    struct km_core *core = n->core;
+    uint64_t start = n->cpu.local_cycles;
+    uint64_t begin = take_bus(n, line);
+    unsigned source;
+
     /* The line may have been taken away while we waited: an upgrade becomes a read for ownership.
      */
     if (need == KM_NEED_UPGRADE)
         need = km_hier_need(&n->hier, line, kind);
     bool invalidate = need != KM_NEED_READ;
-    struct snooped found = snoop_others(n, line, invalidate);
-    uint64_t done;
+    struct snooped found = snoop_others(n, line, snoop_event(need), &source);
+    uint64_t done = move_data(n, line, need, begin, &found, source);
 
-    if (need == KM_NEED_UPGRADE) {
-        bus->n.invalidates++;
-        done = snoop + 1;
-    } else if (need == KM_NEED_WRITE) {
-        done = km_bus_data(bus, snoop, bus->geom.width_bytes);
-        memory_write(core, line, done, bus->geom.width_bytes);
-    } else if (found.state == KM_MESI_M) {
-        bus->n.hitm++;
-        done = km_bus_data(bus, snoop + core->hitm_clocks, core->line_bytes);
-        memory_write(core, line, done, core->line_bytes);
-    } else {
-        done = km_bus_data(bus, memory_read(core, line, begin, snoop), core->line_bytes);
-    }
     n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
     if (found.owners)
         account_sharing(n, line, &found, invalidate, n->cpu.local_cycles - start);
     km_core_show_transaction(n, line, need, begin, found.owners, done);
     *begin_clock = begin;
-    if (need == KM_NEED_WRITE)
-        return KM_MESI_I;
-    if (invalidate)
-        return KM_MESI_M;
-    return found.owners ? KM_MESI_S : KM_MESI_E;
+    if (need == KM_NEED_WRITE) {
+        if (core->judge)
+            km_coh_check_partial(core->judge, line);
+        note_move(core, line, KM_COH_MEMORY, n->id);
+        return KM_LINE_I;
+    }
+    enum km_coh_event fill = invalidate      ? KM_COH_FILL_OWN
+                             : found.owners ? KM_COH_FILL_SHARED
+                                            : KM_COH_FILL_ALONE;
+
+    return (enum km_line_state)km_coh_at(core->coh, KM_LINE_I, fill)->next;
 }
+
+/* ---- locked references and cache control -------------------------------------------------------
+ */
+
+/* Takes a line out of all caches, the own ones too; dirty contents go to memory. Returns the clock
+ * after which the bus is free for the data of the transaction that began at `begin`. */
+static uint64_t purge_line(struct km_node *n, uint64_t line, uint64_t begin, struct snooped *found)
+{
+    struct km_core *core = n->core;
+    uint64_t snoop = begin + core->bus.geom.snoop_clocks;
+    unsigned source, own_source = NOBODY;
+    struct snooped own = {KM_LINE_I, 0, 0};
+
+    *found = snoop_others(n, line, KM_COH_SNOOP_WRITE, &source);
+    snoop_node(n, line, KM_COH_SNOOP_WRITE, &own, &own_source);
+    if (own.action & KM_COH_WRITE_BACK)
+        snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, own_source);
+    else if (found->action & KM_COH_WRITE_BACK)
+        snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, source);
+    return snoop;
+}
+
+/* LOCK# (486, Pentium): the bus belongs to this CPU from the read to the end of the write, and no
+ * cache keeps the line. */
+static void lock_bus(struct km_node *n, uint64_t line)
+{
+    struct km_core *core = n->core;
+    struct km_bus *bus = &core->bus;
+    uint64_t start = n->cpu.local_cycles, begin = take_bus(n, line);
+    struct snooped found;
+    uint64_t snoop = purge_line(n, line, begin, &found);
+    uint64_t read = km_bus_data(bus, memory_read(core, line, begin, snoop), bus->geom.width_bytes);
+    uint64_t done = km_bus_data(bus, km_bus_request(bus, read) + bus->geom.snoop_clocks,
+                                bus->geom.width_bytes);
+
+    memory_write(core, line, done, bus->geom.width_bytes);
+    bus->address_free = km_max_u64(bus->address_free, done);
+    bus->n.locks++;
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
+    if (core->judge)
+        km_coh_check_partial(core->judge, line);
+    if (found.owners)
+        account_sharing(n, line, &found, true, n->cpu.local_cycles - start);
+    km_core_judge_line(n, line);
+}
+
+void km_core_flush_line(struct km_node *n, km_paddr pa)
+{
+    struct km_core *core = n->core;
+    uint64_t line = pa >> core->line_shift;
+    struct snooped found;
+
+    km_core_catch_up(n);
+    uint64_t begin = take_bus(n, line);
+    uint64_t done = purge_line(n, line, begin, &found);
+
+    drain_write_backs(n, begin);
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, done + 1);
+    km_core_judge_line(n, line);
+}
+
+struct write_all {
+    struct km_node *n;
+    uint64_t clock;
+};
+
+static void write_one(void *ctx, uint64_t line)
+{
+    struct write_all *w = ctx;
+    struct km_core *core = w->n->core;
+    uint64_t begin = km_bus_request(&core->bus, w->clock);
+
+    w->clock = km_bus_data(&core->bus, begin + core->bus.geom.snoop_clocks, core->line_bytes);
+    memory_write(core, line, w->clock, core->line_bytes);
+    note_move(core, line, w->n->id, KM_COH_MEMORY);
+}
+
+static void forget_dirty(struct km_node *n)
+{
+    const struct km_cache *level[] = {&n->hier.l1d, &n->hier.outer[0], &n->hier.outer[1]};
+
+    for (unsigned i = 0; n->core->judge && i < 3; i++)
+        for (uint32_t idx = 0; level[i]->sets && idx < km_cache_slots(level[i]); idx++)
+            if (km_line_dirty((enum km_line_state)level[i]->state[idx]))
+                km_coh_check_forget(n->core->judge, level[i]->line[idx]);
+}
+
+void km_core_drop_caches(struct km_node *n, bool write_back)
+{
+    struct km_core *core = n->core;
+
+    km_core_catch_up(n);
+    uint64_t begin = take_bus(n, UINT64_MAX);
+    struct write_all w = {n, begin + core->bus.geom.snoop_clocks};
+
+    drain_write_backs(n, begin);
+    for (uint32_t set = 0; set < n->hier.l1d.sets; set++)
+        km_core_fold_set(n, set);
+    for (uint32_t idx = 0; idx < km_cache_slots(&n->hier.l1d); idx++)
+        km_core_unhot(n, idx);
+    for (uint32_t idx = 0; n->hier.split && idx < km_cache_slots(&n->hier.l1i); idx++)
+        km_core_unhot_fetch(n, idx);
+    if (write_back)
+        km_hier_flush(&n->hier, write_one, &w);
+    else
+        forget_dirty(n);
+    n->dropped_dirty += km_hier_drop_all(&n->hier);
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, w.clock) + core->wbinvd_cycles;
+}
+
+/* ---- references --------------------------------------------------------------------------------
+ */
 
 static void charge_hit(struct km_node *n, const struct km_hier_out *out, enum km_access kind,
                        enum km_ref_kind ref)
@@ -202,6 +482,16 @@ static void charge_hit(struct km_node *n, const struct km_hier_out *out, enum km
         n->cpu.local_cycles += n->cpu.hit_cycles[ref];
 }
 
+/* The reference was a store and is done: its line holds the newest value. */
+static void judge_reference(struct km_node *n, uint64_t line, enum km_access kind,
+                            const struct km_hier_out *out)
+{
+    if (kind == KM_ACCESS_STORE && out->need != KM_NEED_WRITE)
+        km_coh_check_store(n->core->judge, line, n->id);
+    if (kind == KM_ACCESS_STORE || out->need != KM_NEED_NONE)
+        km_core_judge_line(n, line);
+}
+
 uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref)
 {
     struct km_core *core = n->core;
@@ -212,25 +502,31 @@ uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum 
     if (n->nr_wb >= KM_WRITE_BACKS)
         flush_write_backs(n);
     km_core_catch_up(n);
+    if (core->bus_locks && ref == KM_REF_RMW && kind == KM_ACCESS_STORE) {
+        lock_bus(n, line);
+        return KM_CACHE_NONE;
+    }
     if (!fetch)
         km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
     km_hier_access(&n->hier, line, kind, &out);
+    queue_write_backs(n, &out);
     if (out.need == KM_NEED_NONE) {
         charge_hit(n, &out, kind, ref);
     } else {
-        enum km_mesi state = transact(n, line, kind, out.need, &begin);
+        enum km_line_state state = transact(n, line, kind, out.need, &begin);
 
         if (!fetch) /* filtered hits cannot have come in between, but snoops fold */
             km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
-        if (state != KM_MESI_I)
+        if (state != KM_LINE_I)
             km_hier_fill(&n->hier, line, kind, state, &out);
         if (ref == KM_REF_RMW && kind != KM_ACCESS_FETCH)
             n->cpu.local_cycles += n->cpu.hit_cycles[ref];
+        queue_write_backs(n, &out);
     }
-    for (unsigned i = 0; i < out.nr_wb; i++)
-        n->wb_line[n->nr_wb++] = out.wb_line[i];
     if (n->nr_wb && begin)
         drain_write_backs(n, begin);
+    if (core->judge)
+        judge_reference(n, line, kind, &out);
     if (out.l1_idx == KM_CACHE_NONE || (out.level == 1 && out.need == KM_NEED_NONE))
         return out.l1_idx;
     if (fetch) {

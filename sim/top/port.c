@@ -109,7 +109,6 @@ void km_core_unhot_fetch(struct km_node *n, uint32_t l1i_idx)
     if (n->ihot[slot].tlb)
         n->tlb_ihot[n->ihot[slot].tlb - n->tlb_entry]--;
     n->ihot[slot].vline = NO_LINE;
-    n->last_fetch = NO_LINE;
 }
 
 static void drop_slot(struct km_node *n, unsigned slot)
@@ -127,14 +126,14 @@ static void make_hot(struct km_node *n, km_vaddr va, uint32_t idx, struct km_tlb
     uint32_t vline = va >> n->cpu.line_shift;
     unsigned slot = vline % KM_HOT_LINES;
     struct km_hot_line *hot = &n->cpu.hot[slot];
-    bool owned = n->hier.l1d.state[idx] == KM_MESI_M && !n->hier.l1d.geom.write_through &&
+    bool owned = n->hier.l1d.state[idx] == KM_LINE_M && !n->hier.l1d.geom.write_through &&
                  (!tlb || tlb->dirty);
     uint32_t kinds = 1u << KM_REF_LOAD;
 
     if (n->l1d_tracked[idx])
         return;
     if (owned)
-        kinds |= 1u << KM_REF_STORE | 1u << KM_REF_RMW;
+        kinds |= 1u << KM_REF_STORE | (n->core->bus_locks ? 0 : 1u << KM_REF_RMW);
     if (hot->vline == vline && n->hot_info[slot].l1_idx == idx) {
         hot->kinds = kinds;
         if (n->hot_info[slot].tlb != tlb) {
@@ -376,13 +375,11 @@ static void fetch_line(struct km_node *n, km_vaddr va)
     km_paddr pa = translate(n, n->fetch_tlb, va, false, &tlb);
     uint32_t idx = km_core_line(n, pa, KM_ACCESS_FETCH, KM_REF_LOAD);
 
-    n->last_fetch = vline;
     if (!n->hier.split || idx == KM_CACHE_NONE || !n->core->hot_enabled || (n->cr3 && !tlb))
         return;
     if (hot->vline != NO_LINE)
         km_core_unhot_fetch(n, hot->l1_idx);
     km_core_unhot_fetch(n, idx);
-    n->last_fetch = vline;
     if (tlb)
         n->tlb_ihot[tlb - n->tlb_entry]++;
     *hot = (struct km_ihot){vline, idx, tlb};
@@ -455,6 +452,21 @@ static void timed_invlpg(struct km_cpu *cpu, km_vaddr va)
     cpu->local_cycles += KM_INVLPG_CYCLES;
 }
 
+static void timed_cache_op(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va)
+{
+    struct km_node *n = (struct km_node *)cpu;
+    struct km_tlb_entry *tlb;
+
+    km_core_catch_up(n);
+    n->last_fetch = NO_LINE;
+    if (op != KM_CACHE_CLFLUSH) {
+        km_core_drop_caches(n, op == KM_CACHE_WBINVD);
+        return;
+    }
+    km_core_flush_line(n, translate(n, &n->dtlb, va, false, &tlb));
+    cpu->local_cycles += n->core->clflush_cycles;
+}
+
 static void timed_sync(struct km_cpu *cpu)
 {
     struct km_node *n = (struct km_node *)cpu;
@@ -470,5 +482,6 @@ const struct km_cpu_ops km_timed_ops = {
     .exec = timed_exec,
     .relax = timed_relax,
     .invlpg = timed_invlpg,
+    .cache_op = timed_cache_op,
     .sync = timed_sync,
 };

@@ -64,30 +64,44 @@ static int make_tlb(struct km_tlb *t, const struct km_tlb_config *cfg, const cha
     return KM_OK;
 }
 
+static int check_levels(const struct km_machine_config *m, struct km_err *err)
+{
+    const struct km_cache_config *level[] = {&m->l1i, &m->l1d, &m->l2, &m->l3};
+    static const char *const name[] = {"l1i", "l1d", "l2", "l3"};
+    struct km_cache_geom g[4];
+    unsigned culprit;
+
+    if (!m->l1d.size_bytes)
+        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.l1d: needed to count references");
+    for (unsigned i = 0; i < 4; i++) {
+        g[i] = km_cache_geom_of(level[i], 0);
+        if (level[i]->size_bytes && level[i]->line_bytes != m->l1d.line_bytes)
+            return km_fail(err, KM_E_USAGE, NULL, 0, 0,
+                           "machine.%s: all caches must have the same line size", name[i]);
+    }
+    const char *why = km_hier_check(&g[0], &g[1], &g[2], &g[3], &culprit);
+
+    return why ? km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.%s: %s", name[culprit], why) : KM_OK;
+}
+
 static int make(struct caches *c, const struct km_config *cfg, struct km_err *err)
 {
     const struct km_machine_config *m = &cfg->machine;
     const struct km_cache_config *outer[] = {&m->l2, &m->l3};
     static const char *const outer_name[] = {"l2", "l3"};
-    int rc;
+    int rc = check_levels(m, err);
 
-    if (!m->l1d.size_bytes)
-        return km_fail(err, KM_E_USAGE, NULL, 0, 0, "machine.l1d: needed to count references");
+    if (rc)
+        return rc;
     rc = make_cache(&c->hier.l1d, &m->l1d, "l1d", cfg->seed, &c->mem[0], err);
     if (!rc)
         rc = make_cache(&c->hier.l1i, &m->l1i, "l1i", cfg->seed + 1, &c->mem[1], err);
     c->hier.split = m->l1i.size_bytes != 0;
+    c->hier.coh = &km_coh_mesi;
     for (unsigned i = 0; !rc && i < KM_HIER_OUTER; i++)
-        if (outer[i]->size_bytes) {
+        if (outer[i]->size_bytes)
             rc = make_cache(&c->hier.outer[c->hier.nr_outer++], outer[i], outer_name[i],
                             cfg->seed + 2 + i, &c->mem[2 + i], err);
-            if (!rc && outer[i]->line_bytes != m->l1d.line_bytes)
-                rc = km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                             "machine.%s: all caches must have the same line size", outer_name[i]);
-        }
-    if (!rc && m->l1i.size_bytes && m->l1i.line_bytes != m->l1d.line_bytes)
-        rc = km_fail(err, KM_E_USAGE, NULL, 0, 0,
-                     "machine.l1i: all caches must have the same line size");
     if (!rc)
         rc = make_tlb(&c->dtlb, &m->dtlb, "dtlb", &c->mem[4], err);
     if (!rc)
@@ -136,7 +150,7 @@ static void reference(struct caches *c, uint64_t addr, enum km_access kind)
     if (out.need != KM_NEED_UPGRADE)
         c->memory_reads++;
     km_hier_fill(&c->hier, addr >> c->line_shift, kind,
-                 kind == KM_ACCESS_STORE ? KM_MESI_M : KM_MESI_E, &out);
+                 kind == KM_ACCESS_STORE ? KM_LINE_M : KM_LINE_E, &out);
 }
 
 static uint64_t one(struct caches *c, uint64_t addr, enum km_mem_op op)
@@ -166,7 +180,14 @@ static uint64_t apply(struct caches *c, const struct km_mem_ref *ref)
 static void copy_cache(struct km_cache_stats *to, const struct km_cache *c)
 {
     *to = (struct km_cache_stats){
-        c->n.reads, c->n.writes, c->n.read_misses, c->n.write_misses, c->n.writebacks, 0, 0};
+        .reads = c->n.reads,
+        .writes = c->n.writes,
+        .read_misses = c->n.read_misses,
+        .write_misses = c->n.write_misses,
+        .writebacks = c->n.writebacks,
+        .back_invalidations = c->n.back_invalidations,
+        .victim_fills = c->n.victim_fills,
+    };
 }
 
 static void copy_stats(const struct caches *c, bool have_l2, struct km_memref_result *out)
@@ -207,7 +228,7 @@ int km_memref_caches(struct km_ref_source *src, const struct km_config *cfg,
             km_progress_update(progress, out->records, km_ref_position(src), 0);
     }
     if (!rc)
-        km_hier_flush(&c->hier);
+        km_hier_flush(&c->hier, NULL, NULL);
     copy_stats(c, cfg->machine.l2.size_bytes != 0, out);
     release(c);
     free(c);

@@ -38,6 +38,7 @@ static void start(struct rig *r, bool l2, bool write_through, bool no_allocate)
     km_cache_init(&r->h.l1i, &l1, r->mem[0]);
     km_cache_init(&r->h.l1d, &l1d, r->mem[1]);
     r->h.split = true;
+    r->h.coh = &km_coh_mesi;
     if (l2) {
         km_cache_init(&r->h.outer[0], &outer, r->mem[2]);
         r->h.nr_outer = 1;
@@ -56,11 +57,11 @@ static enum km_bus_need go(struct rig *r, uint64_t line, enum km_access kind)
     return r->out.need;
 }
 
-static enum km_mesi state_in(const struct km_cache *c, uint64_t line)
+static enum km_line_state state_in(const struct km_cache *c, uint64_t line)
 {
     uint32_t idx = km_cache_find(c, line);
 
-    return idx == KM_CACHE_NONE ? KM_MESI_I : (enum km_mesi)c->state[idx];
+    return idx == KM_CACHE_NONE ? KM_LINE_I : (enum km_line_state)c->state[idx];
 }
 
 /* I -read-> E -store-> M -snoop read-> S -store needs upgrade-> M -snoop own-> I */
@@ -72,25 +73,25 @@ static void mesi_life_of_a_line(void **state)
 
     start(&r, true, false, false);
     assert_int_equal(go(&r, 0, KM_ACCESS_LOAD), KM_NEED_READ);
-    km_hier_fill(&r.h, 0, KM_ACCESS_LOAD, KM_MESI_E, &r.out);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_E);
-    assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_E);
+    km_hier_fill(&r.h, 0, KM_ACCESS_LOAD, KM_LINE_E, &r.out);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_E);
+    assert_int_equal(state_in(&r.h.outer[0], 0), KM_LINE_E);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_NONE);
     assert_int_equal(r.out.level, 1);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_M);
-    assert_int_equal(km_hier_snoop(&r.h, 0, false, &d, &i), KM_MESI_M);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_M);
+    assert_int_equal(km_hier_snoop(&r.h, 0, KM_COH_SNOOP_READ, &d, &i), KM_LINE_M);
     assert_int_not_equal(d, KM_CACHE_NONE);
     assert_int_equal(i, KM_CACHE_NONE);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_S);
-    assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_S);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_S);
+    assert_int_equal(state_in(&r.h.outer[0], 0), KM_LINE_S);
     assert_int_equal(go(&r, 0, KM_ACCESS_LOAD), KM_NEED_NONE);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_UPGRADE);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_S); /* not before the bus has answered */
-    km_hier_fill(&r.h, 0, KM_ACCESS_STORE, KM_MESI_M, &r.out);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_M);
-    assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_E); /* H3: never S below M */
-    assert_int_equal(km_hier_snoop(&r.h, 0, true, &d, &i), KM_MESI_M);
-    assert_int_equal(km_hier_peek(&r.h, 0), KM_MESI_I);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_S); /* not before the bus has answered */
+    km_hier_fill(&r.h, 0, KM_ACCESS_STORE, KM_LINE_M, &r.out);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_M);
+    assert_int_equal(state_in(&r.h.outer[0], 0), KM_LINE_E); /* H3: never S below M */
+    assert_int_equal(km_hier_snoop(&r.h, 0, KM_COH_SNOOP_OWN, &d, &i), KM_LINE_M);
+    assert_int_equal(km_hier_peek(&r.h, 0), KM_LINE_I);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_OWN);
     stop(&r);
 }
@@ -105,10 +106,10 @@ static void upgrade_loses_the_race(void **state)
 
     start(&r, true, false, false);
     go(&r, 0, KM_ACCESS_LOAD);
-    km_hier_fill(&r.h, 0, KM_ACCESS_LOAD, KM_MESI_S, &r.out);
+    km_hier_fill(&r.h, 0, KM_ACCESS_LOAD, KM_LINE_S, &r.out);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_UPGRADE);
     assert_int_equal(km_hier_need(&r.h, 0, KM_ACCESS_STORE), KM_NEED_UPGRADE);
-    km_hier_snoop(&r.h, 0, true, &d, &i);
+    km_hier_snoop(&r.h, 0, KM_COH_SNOOP_OWN, &d, &i);
     assert_int_equal(km_hier_need(&r.h, 0, KM_ACCESS_STORE), KM_NEED_OWN);
     stop(&r);
 }
@@ -123,21 +124,21 @@ static void dirty_victims_go_down(void **state)
     start(&r, true, false, false);
     for (uint64_t line = 0; line <= 8; line += 4) {
         assert_int_equal(go(&r, line, KM_ACCESS_STORE), KM_NEED_OWN);
-        km_hier_fill(&r.h, line, KM_ACCESS_STORE, KM_MESI_M, &r.out);
+        km_hier_fill(&r.h, line, KM_ACCESS_STORE, KM_LINE_M, &r.out);
     }
     /* Filling 8 pushed 0 out of L2 (clean there) first, then out of L1 (dirty) back into L2, where
      * it displaced 4, which is still dirty in L1 only. */
-    assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_M);
-    assert_int_equal(state_in(&r.h.outer[0], 4), KM_MESI_I);
-    assert_int_equal(state_in(&r.h.l1d, 4), KM_MESI_M);
+    assert_int_equal(state_in(&r.h.outer[0], 0), KM_LINE_M);
+    assert_int_equal(state_in(&r.h.outer[0], 4), KM_LINE_I);
+    assert_int_equal(state_in(&r.h.l1d, 4), KM_LINE_M);
     assert_int_equal(r.h.l1d.n.writebacks, 1);
     assert_int_equal(r.out.nr_wb, 0);
     assert_int_equal(go(&r, 12, KM_ACCESS_STORE), KM_NEED_OWN);
-    km_hier_fill(&r.h, 12, KM_ACCESS_STORE, KM_MESI_M, &r.out);
+    km_hier_fill(&r.h, 12, KM_ACCESS_STORE, KM_LINE_M, &r.out);
     assert_int_equal(r.h.l1d.n.writebacks, 2);
     assert_int_equal(r.h.outer[0].n.writebacks, r.out.nr_wb);
-    assert_true(km_hier_flush(&r.h) >= 2);
-    assert_int_equal(km_hier_flush(&r.h), 0);
+    assert_true(km_hier_flush(&r.h, NULL, NULL) >= 2);
+    assert_int_equal(km_hier_flush(&r.h, NULL, NULL), 0);
     stop(&r);
 }
 
@@ -149,14 +150,14 @@ static void l2_answers_what_l1_lost(void **state)
     start(&r, true, false, false);
     for (uint64_t line = 0; line <= 4; line += 2) {
         go(&r, line, KM_ACCESS_LOAD);
-        km_hier_fill(&r.h, line, KM_ACCESS_LOAD, KM_MESI_E, &r.out);
+        km_hier_fill(&r.h, line, KM_ACCESS_LOAD, KM_LINE_E, &r.out);
     }
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_I);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_I);
     assert_int_equal(go(&r, 0, KM_ACCESS_LOAD), KM_NEED_NONE);
     assert_int_equal(r.out.level, 2);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_E);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_E);
     /* A store that finds a shared line in L2 still needs the others to drop it. */
-    r.h.outer[0].state[km_cache_find(&r.h.outer[0], 2)] = KM_MESI_S;
+    r.h.outer[0].state[km_cache_find(&r.h.outer[0], 2)] = KM_LINE_S;
     km_cache_drop(&r.h.l1d, km_cache_find(&r.h.l1d, 4));
     assert_int_equal(go(&r, 2, KM_ACCESS_STORE), KM_NEED_UPGRADE);
     stop(&r);
@@ -170,13 +171,13 @@ static void code_is_shared(void **state)
 
     start(&r, true, false, false);
     assert_int_equal(go(&r, 0, KM_ACCESS_FETCH), KM_NEED_READ);
-    km_hier_fill(&r.h, 0, KM_ACCESS_FETCH, KM_MESI_E, &r.out);
-    assert_int_equal(state_in(&r.h.l1i, 0), KM_MESI_S);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_I);
+    km_hier_fill(&r.h, 0, KM_ACCESS_FETCH, KM_LINE_E, &r.out);
+    assert_int_equal(state_in(&r.h.l1i, 0), KM_LINE_S);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_I);
     assert_int_equal(go(&r, 0, KM_ACCESS_FETCH), KM_NEED_NONE);
-    km_hier_snoop(&r.h, 0, true, &d, &i);
+    km_hier_snoop(&r.h, 0, KM_COH_SNOOP_OWN, &d, &i);
     assert_int_not_equal(i, KM_CACHE_NONE);
-    assert_int_equal(state_in(&r.h.l1i, 0), KM_MESI_I);
+    assert_int_equal(state_in(&r.h.l1i, 0), KM_LINE_I);
     stop(&r);
 }
 
@@ -187,17 +188,17 @@ static void write_through_and_no_allocate(void **state)
 
     start(&r, true, true, true); /* NetBurst-like L1 */
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_OWN);
-    km_hier_fill(&r.h, 0, KM_ACCESS_STORE, KM_MESI_M, &r.out);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_I);
-    assert_int_equal(state_in(&r.h.outer[0], 0), KM_MESI_M);
+    km_hier_fill(&r.h, 0, KM_ACCESS_STORE, KM_LINE_M, &r.out);
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_I);
+    assert_int_equal(state_in(&r.h.outer[0], 0), KM_LINE_M);
     assert_int_equal(go(&r, 0, KM_ACCESS_LOAD), KM_NEED_NONE);
     assert_int_equal(r.out.level, 2);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_NONE);
-    assert_int_equal(state_in(&r.h.l1d, 0), KM_MESI_E); /* never dirty */
+    assert_int_equal(state_in(&r.h.l1d, 0), KM_LINE_E); /* never dirty */
     stop(&r);
     start(&r, false, true, true);
     assert_int_equal(go(&r, 0, KM_ACCESS_STORE), KM_NEED_WRITE); /* straight to memory */
-    assert_int_equal(km_hier_peek(&r.h, 0), KM_MESI_I);
+    assert_int_equal(km_hier_peek(&r.h, 0), KM_LINE_I);
     stop(&r);
 }
 

@@ -29,6 +29,21 @@
 #define PRIVATE_VA(cpu) (DATA_VA + (1u << 20) * (1 + (cpu)))
 #define TEXT_VA (PAGE_OFFSET + (1u << 20))
 
+static inline struct km_cache_config small_cache(uint64_t size, uint32_t ways,
+                                                 enum km_replacement repl, uint32_t latency)
+{
+    struct km_cache_config c;
+
+    memset(&c, 0, sizeof(c));
+    c.size_bytes = size;
+    c.ways = ways;
+    c.line_bytes = 32;
+    c.replacement = repl;
+    c.allocate = true;
+    c.latency_cycles = latency;
+    return c;
+}
+
 static inline struct km_config small_config(unsigned cpus, bool pae)
 {
     struct km_config cfg;
@@ -45,9 +60,9 @@ static inline struct km_config small_config(unsigned cpus, bool pae)
     m->issue_insns_per_cycle_x100 = 170;
     m->lock_cycles = 21;
     m->quantum_cycles = 1000000;
-    m->l1i = (struct km_cache_config){4096, 4, 32, KM_REPL_PLRU, KM_WRITE_BACK, true, false, 3};
-    m->l1d = (struct km_cache_config){4096, 4, 32, KM_REPL_LRU, KM_WRITE_BACK, true, false, 3};
-    m->l2 = (struct km_cache_config){16384, 8, 32, KM_REPL_PLRU, KM_WRITE_BACK, true, false, 9};
+    m->l1i = small_cache(4096, 4, KM_REPL_PLRU, 3);
+    m->l1d = small_cache(4096, 4, KM_REPL_LRU, 3);
+    m->l2 = small_cache(16384, 8, KM_REPL_PLRU, 9);
     m->itlb = (struct km_tlb_config){.entries_4k = 8, .ways_4k = 4, .entries_large = 2};
     m->dtlb = (struct km_tlb_config){
         .entries_4k = 16, .ways_4k = 4, .entries_large = 4, .ways_large = 4, .miss_cycles = 2};

@@ -23,7 +23,12 @@
 static struct km_cache_config cache(uint64_t size, uint32_t ways, uint32_t line,
                                     enum km_replacement repl)
 {
-    return (struct km_cache_config){size, ways, line, repl, KM_WRITE_BACK, true, false, 3};
+    return (struct km_cache_config){.size_bytes = size,
+                                    .ways = ways,
+                                    .line_bytes = line,
+                                    .replacement = repl,
+                                    .allocate = true,
+                                    .latency_cycles = 3};
 }
 
 struct want {
