@@ -220,8 +220,8 @@ static void impossible_geometry(void **state)
         "t.yaml:1:34: machine.l1d: impossible geometry: 64 bytes / (2 ways * 64 bytes) makes not a whole "
         "number, about 0 sets (allowed a power of two)\n");
     bad("machine: {l1d: {size: 24KiB, ways: 6, replacement: plru}}\n",
-        "t.yaml:1:52: machine.l1d: plru needs a power of two of at most 64 ways, not 6 (lru, fifo and "
-        "random take any)\n");
+        "t.yaml:1:52: machine.l1d: plru needs a power of two of at most 64 ways, not 6 (the other "
+        "policies take any)\n");
     bad("machine: {dtlb: {entries_4k: 96, ways_4k: 4}}\n",
         "t.yaml:1:43: machine.dtlb: impossible geometry: 96 entries in 4 ways make no power of two of "
         "sets\n");
