@@ -52,6 +52,14 @@ struct km_cpu;
 
 enum km_cache_op { KM_CACHE_CLFLUSH, KM_CACHE_WBINVD, KM_CACHE_INVD };
 
+enum km_control {
+    KM_CTL_CR3,  /* root of the page tables: TLBs lose all but global entries   */
+    KM_CTL_PGE,  /* CR4.PGE on or off: TLBs lose everything                     */
+    KM_CTL_PAE,  /* CR4.PAE on or off: TLBs lose everything                     */
+    KM_CTL_WP,   /* CR0.WP                                                      */
+    KM_CTL_USER, /* CPL 3 or 0                                                  */
+};
+
 struct km_cpu_ops {
     const char *name;
     /* A data reference of `bytes` at va; may block. Up to KM_REF_BYTES within one line are one
@@ -67,6 +75,10 @@ struct km_cpu_ops {
     void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
     /* CLFLUSH of the line at va, WBINVD or INVD (va unused); may be NULL. */
     void (*cache_op)(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va);
+    /* MOV to a control register; may be NULL. */
+    void (*control)(struct km_cpu *cpu, enum km_control reg, uint64_t value);
+    /* SFENCE, MFENCE: what waits in buffers leaves them; may be NULL. */
+    void (*fence)(struct km_cpu *cpu);
     /* Let every other CPU catch up with this one's clock; may be NULL. */
     void (*sync)(struct km_cpu *cpu);
 };
@@ -87,6 +99,11 @@ struct km_cpu {
     unsigned id;         /* 0 .. machine.cpus - 1     */
     unsigned line_shift; /* L1 data line, log2 bytes  */
     uint32_t hit_cycles[KM_REF_NR];
+    /* Page fault with its error code (Intel SDM vol. 3A 4.7), at CPL 0: true asks for the reference
+     * to be tried again. NULL: a fault ends the run with a message. */
+    bool (*fault)(void *fault_ctx, struct km_cpu *cpu, km_vaddr va, uint32_t error);
+    void *fault_ctx;
+    bool user;             /* references are made at CPL 3 */
     uint64_t local_cycles; /* run-ahead clock of this CPU */
     uint64_t horizon;      /* first cycle another agent may affect; bounds the fast path */
     uint64_t hot_hits[KM_REF_NR];
@@ -208,6 +225,19 @@ static inline void km_invlpg(struct km_cpu *cpu, km_vaddr va)
 {
     if (cpu->ops && cpu->ops->invlpg)
         cpu->ops->invlpg(cpu, va);
+}
+
+/* MOV to CR3, and the bits of CR0, CR4 and CPL that matter to references. */
+static inline void km_control(struct km_cpu *cpu, enum km_control reg, uint64_t value)
+{
+    if (cpu->ops && cpu->ops->control)
+        cpu->ops->control(cpu, reg, value);
+}
+
+static inline void km_fence(struct km_cpu *cpu)
+{
+    if (cpu->ops && cpu->ops->fence)
+        cpu->ops->fence(cpu);
 }
 
 /* CLFLUSH: the line at va leaves the caches of all CPUs, dirty contents go to memory. */

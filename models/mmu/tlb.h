@@ -4,7 +4,7 @@
  * Models:      one array for 4 KiB pages and, if it has entries, a second one for large pages;
  *              without the second, large pages live in the first array (tag and index by large page
  *              number).
- * Not modelled: PCIDs, paging-structure caches, page-size fragmentation of code pages.
+ * Not modelled: PCIDs, page-size fragmentation of code pages. Paging-structure caches: pde_cache.h.
  * Time:        recency is a stamp given by the caller (cycles); equal stamps fall to the lower
  *              index.
  * Invariants:  no two valid entries translate the same page; a dirty entry is writable.
@@ -30,7 +30,8 @@ struct km_tlb_entry {
     uint64_t frame; /* pa >> shift */
     uint64_t stamp; /* last use */
     uint8_t shift;  /* 12, 21 or 22 */
-    bool writable, dirty, global;
+    uint8_t type;   /* enum km_memtype */
+    bool writable, dirty, global, user, no_execute;
 };
 
 struct km_tlb_array {

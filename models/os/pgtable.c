@@ -127,6 +127,10 @@ bool km_pgtable_build(struct km_pgtable *pt, struct km_cpu *cpu, bool pae, km_va
     pt->root = new_table(pt, cpu);
     if (pt->root == KM_PFN_NONE)
         return false;
+    /* The processor reads PDPTEs when CR3 is written: those of the kernel's half exist from then on. */
+    for (uint64_t va = page_offset; pae && va < 1ull << 32; va += 1u << 30)
+        if (!directory_entry(pt, cpu, (km_vaddr)va))
+            return false;
     for (uint64_t pa = 0; pa < lowmem_bytes;) {
         km_vaddr va = page_offset + (km_vaddr)pa;
 

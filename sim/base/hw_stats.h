@@ -18,6 +18,11 @@ struct km_tlb_stats {
     uint64_t hits, misses, walk_refs, flushes;
 };
 
+struct km_uncached_stats {
+    uint64_t reads, writes;            /* references past the caches */
+    uint64_t wc_stores, wc_full, wc_partial; /* gathered stores; lines written as one burst, in pieces */
+};
+
 struct km_dram_stats {
     uint64_t reads, writes, row_hits, row_misses, row_conflicts, refreshes;
     uint64_t end_cycle; /* DRAM clocks */
@@ -54,6 +59,8 @@ struct km_hw_stats {
     struct km_cache_stats l1i, l1d, l2, l3;
     uint64_t dropped_dirty; /* dirty lines INVD threw away */
     struct km_tlb_stats itlb, dtlb, stlb;
+    uint64_t page_faults, pde_cache_hits, pde_cache_misses;
+    struct km_uncached_stats uncached;
     struct km_bus_stats bus;
     struct km_dram_stats dram;
     uint32_t nr_shared_lines;

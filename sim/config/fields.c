@@ -8,6 +8,7 @@
 #include "sim/config/field.h"
 
 #include "models/cache/cache.h"
+#include "models/mmu/pde_cache.h"
 #include "sim/config/config.h"
 
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -192,6 +193,30 @@ static const struct km_field machine_fields[] = {
      .unit = "core cycles", .def = "100", .help = "of CLFLUSH, besides its bus transaction"},
     {.key = "wbinvd_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, wbinvd_cycles), .max = 1000000,
      .unit = "core cycles", .def = "2000", .help = "of WBINVD and INVD, besides the lines written back"},
+    {.key = "nx", .type = KM_FIELD_BOOL, AT(MACHINE, nx), .def = "true",
+     .help = "no-execute bit of PAE entries (EFER.NXE)"},
+    {.key = "write_protect", .type = KM_FIELD_BOOL, AT(MACHINE, write_protect), .def = "true",
+     .help = "read-only pages are so for the kernel, too (CR0.WP)"},
+    {.key = "global_pages", .type = KM_FIELD_BOOL, AT(MACHINE, global_pages), .def = "true",
+     .help = "global entries stay in the TLBs when CR3 is written (CR4.PGE)"},
+    {.key = "pse36", .type = KM_FIELD_BOOL, AT(MACHINE, pse36), .def = "true",
+     .help = "4 MiB pages of two-level tables have 36-bit addresses"},
+    {.key = "pde_cache", .type = KM_FIELD_NUMBER, AT(MACHINE, pde_cache), .min = 1,
+     .max = KM_PDE_CACHE_MAX, .zero_word = "none", .unit = "entries", .def = "none",
+     .help = "page-directory entries the page walker keeps"},
+    {.key = "pat", .type = KM_FIELD_BOOL, AT(MACHINE, pat), .def = "true",
+     .help = "page attribute table (Pentium III and later)"},
+    {.key = "mtrr", .type = KM_FIELD_STRING, AT(MACHINE, mtrr), .def = "none",
+     .help = "memory types of physical ranges, e.g. 0xa0000-0xc0000=uc,0xe0000000-0xf0000000=wc; the rest is wb"},
+    {.key = "wc_buffers", .type = KM_FIELD_NUMBER, AT(MACHINE, wc_buffers), .min = 1, .max = 16,
+     .zero_word = "none", .unit = "lines", .def = "4",
+     .help = "write-combining buffers (P6 4, Pentium M 6, NetBurst 6 or 8)"},
+    {.key = "cr3_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, cr3_cycles), .max = 100000,
+     .unit = "core cycles", .def = "22", .help = "of MOV CR3, besides the PDPTEs it loads"},
+    {.key = "fault_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, fault_cycles), .max = 100000,
+     .unit = "core cycles", .def = "407", .help = "of entering and leaving a page fault handler"},
+    {.key = "fence_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, fence_cycles), .max = 10000,
+     .unit = "core cycles", .def = "7", .help = "of SFENCE and MFENCE, besides what they wait for"},
     {.key = "quantum_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, quantum_cycles),
      .max = 1000000000, .unit = "core cycles", .def = "100000",
      .help = "how far a CPU may be computed ahead; changes speed, never results"},

@@ -10,6 +10,7 @@
 
 #include "models/base/bits.h"
 #include "models/cache/hier.h"
+#include "models/mmu/memtype.h"
 #include "sim/config/hw_geom.h"
 #include "sim/config/origin.h"
 
@@ -177,6 +178,17 @@ static void check_levels(struct check *c)
         error(c, "machine.l1d", "size", "timing: full needs a first-level data cache");
 }
 
+static void check_memory_types(struct check *c)
+{
+    struct km_memtypes types;
+
+    km_memtypes_init(&types, c->cfg->machine.pat);
+    const char *why = km_memtypes_parse(&types, c->cfg->machine.mtrr);
+
+    if (why)
+        error(c, "machine", "mtrr", "mtrr '%s': %s", c->cfg->machine.mtrr, why);
+}
+
 /* Coherence works on lines: all caches must agree on them. */
 static void check_lines(struct check *c)
 {
@@ -318,6 +330,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_tlb(&c, "machine.stlb", &m->stlb);
     check_levels(&c);
     check_inclusion(&c);
+    check_memory_types(&c);
     check_lines(&c);
     check_ram(&c);
     check_mapping(&c);

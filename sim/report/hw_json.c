@@ -25,6 +25,18 @@ static json_t *level_json(const struct km_cache_stats *s)
     return o;
 }
 
+static json_t *uncached_json(const struct km_uncached_stats *s)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "reads", s->reads);
+    set_u64(o, "writes", s->writes);
+    set_u64(o, "wc_stores", s->wc_stores);
+    set_u64(o, "wc_full", s->wc_full);
+    set_u64(o, "wc_partial", s->wc_partial);
+    return o;
+}
+
 json_t *km_hw_cache_json(const struct km_hw_stats *hw)
 {
     json_t *o = json_object();
@@ -36,6 +48,7 @@ json_t *km_hw_cache_json(const struct km_hw_stats *hw)
     json_object_set_new(o, "l2", level_json(&hw->l2));
     json_object_set_new(o, "l3", level_json(&hw->l3));
     set_u64(o, "dropped_dirty", hw->dropped_dirty);
+    json_object_set_new(o, "uncached", uncached_json(&hw->uncached));
     return o;
 }
 
@@ -59,6 +72,9 @@ json_t *km_hw_tlb_json(const struct km_hw_stats *hw)
     json_object_set_new(o, "itlb", one_tlb_json(&hw->itlb));
     json_object_set_new(o, "dtlb", one_tlb_json(&hw->dtlb));
     json_object_set_new(o, "stlb", one_tlb_json(&hw->stlb));
+    set_u64(o, "page_faults", hw->page_faults);
+    set_u64(o, "pde_cache_hits", hw->pde_cache_hits);
+    set_u64(o, "pde_cache_misses", hw->pde_cache_misses);
     return o;
 }
 

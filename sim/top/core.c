@@ -84,6 +84,14 @@ static int check(const struct km_machine_config *m, struct km_err *err)
         if (why)
             return refuse(err, tlb_name[i], why);
     }
+    struct km_memtypes types;
+
+    km_memtypes_init(&types, m->pat);
+    why = km_memtypes_parse(&types, m->mtrr);
+    if (why)
+        return refuse(err, "mtrr", why);
+    if (m->wc_buffers > KM_WC_BUFFERS || m->pde_cache > KM_PDE_CACHE_MAX)
+        return refuse(err, "wc_buffers", "too many buffers or PDE cache entries");
     why = km_bus_check(&bus);
     if (why)
         return refuse(err, "bus", why);
@@ -163,6 +171,16 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
     km_cpu_init_null(&n->cpu, n->id, core->window->base);
     n->cpu.ops = &km_timed_ops;
     n->hier.coh = core->coh;
+    n->mode = (struct km_walk_mode){
+        .pae = core->pae,
+        .nx = m->nx,
+        .write_protect = m->write_protect,
+        .pse36 = m->pse36,
+        .pdpte = n->pdpte,
+        .pde_cache = &n->pde_cache,
+    };
+    n->pde_cache.entries = m->pde_cache;
+    n->pge = m->global_pages;
     n->hier.l1_loss = km_core_l1_loss;
     n->hier.ctx = n;
     n->cpu.line_shift = core->line_shift;
@@ -277,6 +295,12 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
     core->bus_locks = m->lock == KM_LOCK_BUS;
     core->clflush_cycles = m->clflush_cycles;
     core->wbinvd_cycles = m->wbinvd_cycles;
+    core->cr3_cycles = m->cr3_cycles;
+    core->fault_cycles = m->fault_cycles;
+    core->fence_cycles = m->fence_cycles;
+    core->wc_buffers = m->wc_buffers;
+    km_memtypes_init(&core->memtypes, m->pat);
+    km_memtypes_parse(&core->memtypes, m->mtrr);
     core->issue_x100 = m->issue_insns_per_cycle_x100;
     core->line_bytes = m->l1d.line_bytes;
     core->line_shift = km_log2(m->l1d.line_bytes);
@@ -317,10 +341,16 @@ void km_core_destroy(struct km_core *core)
     free(core);
 }
 
+/* All CPUs start with these tables; what MOV CR3 costs later is not charged (port.c). */
 void km_core_set_cr3(struct km_core *core, km_paddr cr3)
 {
-    for (unsigned i = 0; i < core->nr_cpus; i++)
-        core->node[i].cr3 = cr3;
+    for (unsigned i = 0; i < core->nr_cpus; i++) {
+        struct km_node *n = &core->node[i];
+
+        n->mode.cr3 = cr3;
+        if (n->mode.pae)
+            memcpy(n->pdpte, core->window->phys + (cr3 & ~(km_paddr)31), sizeof(n->pdpte));
+    }
 }
 
 static void add_cache(struct km_cache_stats *to, const struct km_cache *c)
@@ -362,12 +392,19 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
     add_tlb(&out->dtlb, &n->dtlb);
     add_tlb(&out->itlb, &n->itlb);
     add_tlb(&out->stlb, &n->stlb);
-    if (n->cr3 && n->dtlb.small.sets)
+    if (n->mode.cr3 && n->dtlb.small.sets)
         out->dtlb.hits += loads + stores;
-    if (n->cr3 && n->fetch_tlb->small.sets)
+    if (n->mode.cr3 && n->fetch_tlb->small.sets)
         *(n->fetch_tlb == &n->dtlb ? &out->dtlb.hits : &out->itlb.hits) += n->ihot_hits;
     out->dtlb.walk_refs += n->walk_refs;
     out->dropped_dirty += n->dropped_dirty;
+    out->pde_cache_hits += n->pde_cache.hits;
+    out->pde_cache_misses += n->pde_cache.misses;
+    out->uncached.reads += n->uncached.reads;
+    out->uncached.writes += n->uncached.writes;
+    out->uncached.wc_stores += n->uncached.wc_stores;
+    out->uncached.wc_full += n->uncached.wc_full;
+    out->uncached.wc_partial += n->uncached.wc_partial;
 }
 
 static void add_dram(struct km_hw_stats *out, const struct km_core *core)
@@ -387,7 +424,7 @@ void km_core_stats(struct km_core *core, struct km_hw_stats *out)
 {
     const struct km_bus_counts *b = &core->bus.n;
 
-    *out = (struct km_hw_stats){.valid = true};
+    *out = (struct km_hw_stats){.valid = true, .page_faults = core->page_faults};
     for (unsigned i = 0; i < core->nr_cpus; i++)
         add_node(out, &core->node[i], core->level_cycles[2] == 0);
     if (core->shared.sets)

@@ -30,6 +30,8 @@
 #include "models/cache/hier.h"
 #include "models/cpu/cpu.h"
 #include "models/dram/memory.h"
+#include "models/mmu/memtype.h"
+#include "models/mmu/pde_cache.h"
 #include "models/mmu/tlb.h"
 #include "models/mmu/walk.h"
 #include "sim/base/dram_probe.h"
@@ -56,6 +58,8 @@ enum {
 #define KM_INVLPG_CYCLES 25u      /* Pentium Instruction Set Reference: 25 clocks */
 #define KM_IHOT_LINES 256u
 #define KM_SITE_SLOTS 256u
+#define KM_WC_BUFFERS 16u
+#define KM_FAULT_RETRIES 4u /* of one reference, before the run fails */
 #define KM_INSN_BYTES 4u /* average x86-32 instruction length */
 
 /* What may happen at an agent's key. */
@@ -88,6 +92,12 @@ struct km_site_pos {
     uint32_t offset;
 };
 
+/* A write-combining buffer. */
+struct km_wc_line {
+    uint64_t line;
+    uint64_t written[KM_SHARING_MASK_WORDS]; /* one bit per byte */
+};
+
 struct km_core;
 
 struct km_node {
@@ -97,7 +107,14 @@ struct km_node {
     struct km_hier hier;
     struct km_tlb dtlb, itlb, stlb;
     struct km_tlb *fetch_tlb; /* itlb, or dtlb if unified */
-    km_paddr cr3;             /* 0: paging off, pa = va - page_offset */
+    struct km_walk_mode mode; /* control registers; cr3 0: paging off, pa = va - page_offset */
+    uint64_t pdpte[4];        /* PAE: loaded when CR3 is written */
+    struct km_pde_cache pde_cache;
+    uint32_t fault_error;
+    bool pge; /* CR4.PGE: global pages survive MOV CR3 */
+    struct km_wc_line wc[KM_WC_BUFFERS];
+    unsigned nr_wc;
+    struct km_uncached_stats uncached;
     struct km_hot_info hot_info[KM_HOT_LINES];
     struct km_ihot ihot[KM_IHOT_LINES];
     int16_t *l1d_hot, *l1i_hot;     /* [L1 index] slot in hot/ihot, or -1 */
@@ -164,7 +181,9 @@ struct km_core {
     uint32_t shared_latency;
     const struct km_coh_protocol *coh;
     bool bus_locks; /* LOCK# instead of owning the line */
-    uint32_t clflush_cycles, wbinvd_cycles;
+    uint32_t clflush_cycles, wbinvd_cycles, cr3_cycles, fault_cycles, fence_cycles;
+    uint32_t wc_buffers;
+    struct km_memtypes memtypes;
     struct km_coh_check *judge; /* NULL: not checked */
     struct km_sharing sharing;
     uint64_t page_faults;
@@ -207,6 +226,14 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
  * index that now holds the line or KM_CACHE_NONE. */
 uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref);
 
+/* A reference that goes past the caches: UC, or WC loads. */
+void km_core_uncached(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ref_kind ref);
+/* A store to write-through (keep: copies of this CPU stay) or write-protected memory. */
+void km_core_store_past(struct km_node *n, km_paddr pa, uint32_t bytes, bool keep);
+/* A store to write-combining memory. */
+void km_core_store_combined(struct km_node *n, km_paddr pa, uint32_t bytes);
+/* Empties the write-combining buffers, oldest first. */
+void km_core_drain_wc(struct km_node *n);
 /* CLFLUSH: the line leaves every cache, dirty contents go to memory. */
 void km_core_flush_line(struct km_node *n, km_paddr pa);
 /* WBINVD, or INVD without write_back, on this CPU's caches. */

@@ -356,7 +356,7 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
     return (enum km_line_state)km_coh_at(core->coh, KM_LINE_I, fill)->next;
 }
 
-/* ---- locked references and cache control -------------------------------------------------------
+/* ---- locked references -------------------------------------------------------
  */
 
 /* Takes a line out of all caches, the own ones too; dirty contents go to memory. Returns the clock
@@ -400,6 +400,162 @@ static void lock_bus(struct km_node *n, uint64_t line)
         account_sharing(n, line, &found, true, n->cpu.local_cycles - start);
     km_core_judge_line(n, line);
 }
+
+/* ---- past the caches ---------------------------------------------------------------------------
+ */
+
+void km_core_uncached(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ref_kind ref)
+{
+    struct km_core *core = n->core;
+    struct km_bus *bus = &core->bus;
+    uint64_t line = pa >> core->line_shift;
+    struct snooped found;
+
+    km_core_drain_wc(n);
+    km_core_catch_up(n);
+    n->uncached.reads += ref != KM_REF_STORE;
+    n->uncached.writes += ref != KM_REF_LOAD;
+    if (ref == KM_REF_RMW) {
+        lock_bus(n, line);
+        return;
+    }
+    uint64_t begin = take_bus(n, line);
+    uint64_t done = purge_line(n, line, begin, &found);
+
+    if (ref == KM_REF_LOAD) {
+        done = km_bus_data(bus, memory_read(core, line, begin, done), bytes);
+    } else {
+        done = km_bus_data(bus, done, bytes);
+        memory_write(core, line, done, bus->geom.width_bytes);
+        if (core->judge)
+            km_coh_check_partial(core->judge, line);
+    }
+    drain_write_backs(n, begin);
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
+    km_core_judge_line(n, line);
+}
+
+void km_core_store_past(struct km_node *n, km_paddr pa, uint32_t bytes, bool keep)
+{
+    struct km_core *core = n->core;
+    uint64_t line = pa >> core->line_shift, done;
+    struct snooped found;
+    unsigned source;
+
+    if (!keep || km_line_dirty(km_hier_peek(&n->hier, line))) {
+        km_core_uncached(n, pa, bytes, KM_REF_STORE);
+        return;
+    }
+    km_core_catch_up(n);
+    n->uncached.writes++;
+    uint64_t begin = take_bus(n, line);
+
+    found = snoop_others(n, line, KM_COH_SNOOP_WRITE, &source);
+    done = move_data(n, line, KM_NEED_WRITE, begin, &found, source);
+    drain_write_backs(n, begin);
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
+    if (!core->judge)
+        return;
+    km_coh_check_partial(core->judge, line);
+    note_move(core, line, KM_COH_MEMORY, n->id);
+    km_core_judge_line(n, line);
+}
+
+/* Writes a write-combining buffer out: one burst if every byte was written, else the bus-wide words
+ * that were touched, one transaction each. The CPU goes on once the last one has its snoop result. */
+static void write_combined(struct km_node *n, const struct km_wc_line *wc)
+{
+    struct km_core *core = n->core;
+    struct km_bus *bus = &core->bus;
+    uint32_t width = bus->geom.width_bytes, written = 0;
+    struct snooped found;
+    uint64_t begin = take_bus(n, wc->line), done;
+
+    for (unsigned i = 0; i < KM_SHARING_MASK_WORDS; i++)
+        written += (uint32_t)__builtin_popcountll(wc->written[i]);
+    bool full = written == core->line_bytes;
+
+    n->uncached.wc_full += full;
+    n->uncached.wc_partial += !full;
+    done = purge_line(n, wc->line, begin, &found);
+    if (full) {
+        done = km_bus_data(bus, done, core->line_bytes);
+        memory_write(core, wc->line, done, core->line_bytes);
+    }
+    bool first = true;
+
+    for (uint32_t at = 0; !full && at < core->line_bytes; at += width) {
+        bool any = false;
+
+        for (uint32_t byte = at; byte < at + width && byte < core->line_bytes; byte++)
+            any |= wc->written[byte / 64] >> byte % 64 & 1;
+        if (!any)
+            continue;
+        if (!first)
+            done = km_bus_request(bus, begin) + bus->geom.snoop_clocks;
+        first = false;
+        memory_write(core, wc->line, km_bus_data(bus, done, width), width);
+    }
+    n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
+    if (core->judge)
+        km_coh_check_partial(core->judge, wc->line);
+    km_core_judge_line(n, wc->line);
+}
+
+static void drain_oldest_wc(struct km_node *n)
+{
+    struct km_wc_line oldest = n->wc[0];
+
+    n->nr_wc--;
+    for (unsigned i = 0; i < n->nr_wc; i++)
+        n->wc[i] = n->wc[i + 1];
+    km_core_catch_up(n);
+    write_combined(n, &oldest);
+}
+
+void km_core_drain_wc(struct km_node *n)
+{
+    while (n->nr_wc)
+        drain_oldest_wc(n);
+}
+
+void km_core_store_combined(struct km_node *n, km_paddr pa, uint32_t bytes)
+{
+    struct km_core *core = n->core;
+    uint64_t line = pa >> core->line_shift;
+    uint32_t offset = (uint32_t)pa & (core->line_bytes - 1), written = 0;
+    unsigned at = 0;
+
+    if (!core->wc_buffers) {
+        km_core_uncached(n, pa, bytes, KM_REF_STORE);
+        return;
+    }
+    while (at < n->nr_wc && n->wc[at].line != line)
+        at++;
+    if (at == n->nr_wc) {
+        if (n->nr_wc == core->wc_buffers)
+            drain_oldest_wc(n);
+        at = n->nr_wc++;
+        n->wc[at] = (struct km_wc_line){.line = line};
+    }
+    for (uint32_t i = offset; i < offset + bytes && i < core->line_bytes; i++)
+        n->wc[at].written[i / 64] |= 1ull << i % 64;
+    for (unsigned i = 0; i < KM_SHARING_MASK_WORDS; i++)
+        written += (uint32_t)__builtin_popcountll(n->wc[at].written[i]);
+    n->uncached.wc_stores++;
+    n->cpu.local_cycles++;
+    if (written < core->line_bytes)
+        return;
+    struct km_wc_line full = n->wc[at];
+
+    n->wc[at] = n->wc[n->nr_wc - 1];
+    n->nr_wc--;
+    km_core_catch_up(n);
+    write_combined(n, &full);
+}
+
+/* ---- cache control -----------------------------------------------------------------------------
+ */
 
 void km_core_flush_line(struct km_node *n, km_paddr pa)
 {
@@ -502,6 +658,8 @@ uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum 
     if (n->nr_wb >= KM_WRITE_BACKS)
         flush_write_backs(n);
     km_core_catch_up(n);
+    if (n->nr_wc && ref == KM_REF_RMW)
+        km_core_drain_wc(n);
     if (core->bus_locks && ref == KM_REF_RMW && kind == KM_ACCESS_STORE) {
         lock_bus(n, line);
         return KM_CACHE_NONE;

@@ -127,7 +127,8 @@ static void make_hot(struct km_node *n, km_vaddr va, uint32_t idx, struct km_tlb
     unsigned slot = vline % KM_HOT_LINES;
     struct km_hot_line *hot = &n->cpu.hot[slot];
     bool owned = n->hier.l1d.state[idx] == KM_LINE_M && !n->hier.l1d.geom.write_through &&
-                 (!tlb || tlb->dirty);
+                 (!tlb || (tlb->dirty && tlb->type == KM_MEM_WB &&
+                           (tlb->writable || (!n->mode.write_protect && !n->cpu.user))));
     uint32_t kinds = 1u << KM_REF_LOAD;
 
     if (n->l1d_tracked[idx])
@@ -206,91 +207,110 @@ static uint64_t walk_set_bits(void *ctx, km_paddr pa, uint32_t bytes, uint32_t b
 static const struct km_walk_ops walk_ops = {walk_load, walk_set_bits};
 
 static struct km_tlb_entry *fill_tlb(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
-                                     const struct km_walk_result *w)
+                                     const struct km_tlb_entry *from)
 {
     uint32_t ways;
-    struct km_tlb_entry *set = km_tlb_set(tlb, va, w->shift, &ways);
+    struct km_tlb_entry *set = km_tlb_set(tlb, va, from->shift, &ways);
 
     fold_tlb_stamps(n, set, ways);
-    struct km_tlb_entry *e = km_tlb_victim(tlb, va, w->shift);
+    struct km_tlb_entry *e = km_tlb_victim(tlb, va, from->shift);
 
     forget_translation(n, e);
-    *e = (struct km_tlb_entry){
-        .vpn = va >> w->shift,
-        .frame = w->page_pa >> w->shift,
-        .stamp = n->cpu.local_cycles,
-        .shift = w->shift,
-        .writable = w->writable,
-        .dirty = w->dirty,
-        .global = w->global,
-    };
+    *e = *from;
+    e->stamp = n->cpu.local_cycles;
     return e;
 }
 
-static void walk(struct km_node *n, km_vaddr va, bool write, struct km_walk_result *w)
+/* Walks the tables; false: a page fault, n->fault_error says why. */
+static bool walk(struct km_node *n, km_vaddr va, struct km_walk_access access,
+                 struct km_tlb_entry *e)
 {
-    unsigned fault = km_walk(&walk_ops, n, n->core->pae, n->cr3, va, write, w);
+    struct km_walk_result w;
 
-    if (!fault)
-        return;
-    n->core->page_faults++;
-    km_core_fail(n, KM_E_INPUT, "page fault at guest address %#x (%s, %s)", va,
-                 fault == KM_FAULT_NOT_PRESENT ? "not present" : "not writable",
-                 write ? "write" : "read");
+    if (!km_walk(&walk_ops, n, &n->mode, va, access, &w)) {
+        n->fault_error = w.error;
+        return false;
+    }
+    *e = (struct km_tlb_entry){
+        .vpn = va >> w.shift,
+        .frame = w.page_pa >> w.shift,
+        .shift = w.shift,
+        .type = (uint8_t)km_memtype_of(&n->core->memtypes,
+                                       w.page_pa | (va & ((1u << w.shift) - 1)), w.pat_index),
+        .writable = w.writable,
+        .dirty = w.dirty,
+        .global = w.global,
+        .user = w.user,
+        .no_execute = w.no_execute,
+    };
+    return true;
 }
 
-static struct km_tlb_entry *miss(struct km_node *n, struct km_tlb *tlb, km_vaddr va, bool write)
+/* Does the entry let the access pass, without the walker having to set D or to raise a fault? */
+static bool allows(const struct km_node *n, const struct km_tlb_entry *e,
+                   struct km_walk_access access)
+{
+    struct km_walk_result page = {
+        .writable = e->writable, .user = e->user, .no_execute = e->no_execute};
+
+    if (access.write && !e->dirty)
+        return false;
+    return km_walk_allows(&n->mode, &page, access);
+}
+
+/* Brings the translation of va into the TLB; NULL: a page fault. */
+static struct km_tlb_entry *miss(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
+                                 struct km_walk_access access)
 {
     struct km_core *core = n->core;
-    struct km_walk_result w;
+    struct km_tlb_entry e;
 
     tlb->misses++;
     n->cpu.local_cycles += tlb == &n->dtlb ? core->dtlb_miss_cycles : core->itlb_miss_cycles;
-    if (n->stlb.small.sets) {
-        struct km_tlb_entry *second = km_tlb_find(&n->stlb, va);
+    if (!n->stlb.small.sets)
+        return walk(n, va, access, &e) ? fill_tlb(n, tlb, va, &e) : NULL;
+    struct km_tlb_entry *second = km_tlb_find(&n->stlb, va);
 
-        if (second && (!write || second->dirty)) {
-            n->stlb.hits++;
-            second->stamp = n->cpu.local_cycles;
-            w = (struct km_walk_result){second->frame << second->shift,
-                                        second->shift,
-                                        second->writable,
-                                        second->dirty,
-                                        second->global,
-                                        0};
-            return fill_tlb(n, tlb, va, &w);
-        }
-        n->stlb.misses++;
-        n->cpu.local_cycles += core->stlb_miss_cycles;
-        walk(n, va, write, &w);
-        if (second)
-            second->vpn = UINT64_MAX;
-        second = km_tlb_victim(&n->stlb, va, w.shift);
-        *second = (struct km_tlb_entry){va >> w.shift, w.page_pa >> w.shift, n->cpu.local_cycles,
-                                        w.shift,       w.writable,           w.dirty,
-                                        w.global};
-        return fill_tlb(n, tlb, va, &w);
+    if (second && allows(n, second, access)) {
+        n->stlb.hits++;
+        second->stamp = n->cpu.local_cycles;
+        return fill_tlb(n, tlb, va, second);
     }
-    walk(n, va, write, &w);
-    return fill_tlb(n, tlb, va, &w);
+    n->stlb.misses++;
+    n->cpu.local_cycles += core->stlb_miss_cycles;
+    if (!walk(n, va, access, &e))
+        return NULL;
+    km_tlb_invalidate(&n->stlb, va);
+    second = km_tlb_victim(&n->stlb, va, e.shift);
+    *second = e;
+    second->stamp = n->cpu.local_cycles;
+    return fill_tlb(n, tlb, va, &e);
 }
 
-/* Physical address of va; *entry is the TLB entry that gave it (NULL with paging off). */
-static km_paddr translate(struct km_node *n, struct km_tlb *tlb, km_vaddr va, bool write,
-                          struct km_tlb_entry **entry)
+/* Physical address of va; *entry is the TLB entry that gave it (NULL with paging off or without a
+ * TLB), *type the memory type. False: a page fault. */
+static bool translate(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
+                      struct km_walk_access access, struct km_tlb_entry **entry, km_paddr *pa,
+                      enum km_memtype *type)
 {
-    *entry = NULL;
-    if (!n->cr3)
-        return (km_paddr)(va - n->core->window->page_offset);
-    if (!tlb->small.sets) {
-        struct km_walk_result w;
+    struct km_tlb_entry walked;
 
-        walk(n, va, write, &w);
-        return w.page_pa | (va & ((1u << w.shift) - 1));
+    *entry = NULL;
+    if (!n->mode.cr3) {
+        *pa = (km_paddr)(va - n->core->window->page_offset);
+        *type = km_memtypes_range(&n->core->memtypes, *pa);
+        return true;
+    }
+    if (!tlb->small.sets) {
+        if (!walk(n, va, access, &walked))
+            return false;
+        *pa = km_tlb_translate(&walked, va);
+        *type = (enum km_memtype)walked.type;
+        return true;
     }
     struct km_tlb_entry *e = km_tlb_find(tlb, va);
 
-    if (e && write && !e->dirty) { /* the walker must set D first */
+    if (e && !allows(n, e, access)) { /* D has to be set, or there is a fault: the walker decides */
         forget_translation(n, e);
         e->vpn = UINT64_MAX;
         e = NULL;
@@ -300,10 +320,90 @@ static km_paddr translate(struct km_node *n, struct km_tlb *tlb, km_vaddr va, bo
         if (e->stamp < n->cpu.local_cycles)
             e->stamp = n->cpu.local_cycles;
     } else {
-        e = miss(n, tlb, va, write);
+        e = miss(n, tlb, va, access);
+        if (!e)
+            return false;
     }
     *entry = e;
-    return km_tlb_translate(e, va);
+    *pa = km_tlb_translate(e, va);
+    *type = (enum km_memtype)e->type;
+    return true;
+}
+
+static void drop_page(struct km_node *n, km_vaddr va)
+{
+    struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
+
+    for (unsigned i = 0; i < KM_ARRAY_LEN(tlbs); i++) {
+        struct km_tlb_entry *e = km_tlb_find(tlbs[i], va);
+
+        if (!e)
+            continue;
+        forget_translation(n, e);
+        km_tlb_invalidate(tlbs[i], va);
+        tlbs[i]->flushes++;
+    }
+}
+
+/* MOV CR3, CR4: all entries, or all but the global ones. */
+static void flush_tlbs(struct km_node *n, bool keep_global)
+{
+    struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
+
+    for (unsigned i = 0; i < KM_ARRAY_LEN(tlbs); i++) {
+        struct km_tlb_array *part[] = {&tlbs[i]->small, &tlbs[i]->large};
+
+        for (unsigned k = 0; k < 2; k++)
+            for (uint32_t j = 0; j < part[k]->sets * part[k]->ways; j++)
+                if (part[k]->entry[j].vpn != UINT64_MAX &&
+                    !(keep_global && part[k]->entry[j].global))
+                    forget_translation(n, &part[k]->entry[j]);
+        if (tlbs[i]->small.sets)
+            km_tlb_flush(tlbs[i], keep_global);
+    }
+    km_pde_cache_flush(&n->pde_cache);
+    n->last_fetch = NO_LINE;
+}
+
+/* The program's handler gets the fault, or the run ends with a message. The processor forgets what it
+ * knew of the page (SDM 4.10.4.1). */
+static void raise_fault(struct km_node *n, km_vaddr va, struct km_walk_access access,
+                        unsigned earlier)
+{
+    uint32_t error = n->fault_error;
+    struct km_cpu *cpu = &n->cpu;
+    bool user = cpu->user;
+
+    n->core->page_faults++;
+    drop_page(n, va);
+    km_pde_cache_drop(&n->pde_cache, va >> km_large_shift(n->mode.pae));
+    if (cpu->fault && earlier < KM_FAULT_RETRIES) {
+        km_control(cpu, KM_CTL_USER, 0);
+        cpu->local_cycles += n->core->fault_cycles;
+        bool again = cpu->fault(cpu->fault_ctx, cpu, va, error);
+
+        km_control(cpu, KM_CTL_USER, user);
+        km_core_catch_up(n);
+        if (again)
+            return;
+    }
+    km_core_fail(n, KM_E_INPUT, "page fault at guest address %#x (%s, %s%s), error code %#x", va,
+                 error & KM_PF_RESERVED   ? "reserved bit set"
+                 : error & KM_PF_PRESENT ? access.write ? "not writable" : "not allowed"
+                                          : "not present",
+                 access.user ? "user " : "", access.fetch ? "fetch" : access.write ? "write" : "read",
+                 error);
+}
+
+static km_paddr translate_or_fault(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
+                                   struct km_walk_access access, struct km_tlb_entry **entry,
+                                   enum km_memtype *type)
+{
+    km_paddr pa;
+
+    for (unsigned tries = 0; !translate(n, tlb, va, access, entry, &pa, type); tries++)
+        raise_fault(n, va, access, tries);
+    return pa;
 }
 
 /* ---- operations -------------------------------------------------------------------------------
@@ -318,22 +418,44 @@ static void note_sharing(struct km_node *n, km_paddr pa, uint32_t bytes, enum km
                         kind != KM_REF_STORE, kind != KM_REF_LOAD);
 }
 
+/* Memory that is not write-back; false: a load that is cached like any other. */
+static bool ref_past_caches(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ref_kind kind,
+                            enum km_memtype type)
+{
+    bool cached = type == KM_MEM_WT || type == KM_MEM_WP;
+
+    if (cached && kind == KM_REF_LOAD)
+        return false;
+    if (cached && kind == KM_REF_STORE)
+        km_core_store_past(n, pa, bytes, type == KM_MEM_WT);
+    else if (type == KM_MEM_WC && kind == KM_REF_STORE)
+        km_core_store_combined(n, pa, bytes);
+    else
+        km_core_uncached(n, pa, bytes, kind);
+    return true;
+}
+
 /* One reference within one line. */
 static void ref_line(struct km_node *n, km_vaddr va, uint32_t bytes, enum km_ref_kind kind)
 {
     struct km_tlb_entry *tlb;
     bool write = kind != KM_REF_LOAD;
+    enum km_memtype type;
 
     n->slow_refs++;
     if (kind == KM_REF_STORE)
         n->relaxes_in_row = 0;
     km_core_catch_up(n);
-    km_paddr pa = translate(n, &n->dtlb, va, write, &tlb);
+    km_paddr pa = translate_or_fault(
+        n, &n->dtlb, va, (struct km_walk_access){.write = write, .user = n->cpu.user}, &tlb, &type);
+
+    if (type != KM_MEM_WB && ref_past_caches(n, pa, bytes, kind, type))
+        return;
     uint32_t idx = km_core_line(n, pa, write ? KM_ACCESS_STORE : KM_ACCESS_LOAD, kind);
 
     if (n->core->sharing.nr_rows && (idx == KM_CACHE_NONE || n->l1d_tracked[idx]))
         note_sharing(n, pa, bytes, kind);
-    if (idx != KM_CACHE_NONE && n->core->hot_enabled && (tlb || !n->cr3))
+    if (idx != KM_CACHE_NONE && n->core->hot_enabled && (tlb || !n->mode.cr3))
         make_hot(n, va, idx, tlb);
 }
 
@@ -360,6 +482,7 @@ static void fetch_line(struct km_node *n, km_vaddr va)
     uint32_t vline = va >> n->cpu.line_shift;
     struct km_ihot *hot = &n->ihot[vline % KM_IHOT_LINES];
     struct km_tlb_entry *tlb;
+    enum km_memtype type;
 
     if (vline == n->last_fetch)
         return; /* still in the fetch buffer */
@@ -372,10 +495,18 @@ static void fetch_line(struct km_node *n, km_vaddr va)
         n->ihot_hits++;
         return;
     }
-    km_paddr pa = translate(n, n->fetch_tlb, va, false, &tlb);
+    km_paddr pa = translate_or_fault(
+        n, n->fetch_tlb, va, (struct km_walk_access){.fetch = true, .user = n->cpu.user}, &tlb,
+        &type);
+
+    n->last_fetch = vline; /* a fault handler may have fetched, too */
+    if (type == KM_MEM_UC || type == KM_MEM_WC) {
+        km_core_uncached(n, pa, n->core->line_bytes, KM_REF_LOAD);
+        return;
+    }
     uint32_t idx = km_core_line(n, pa, KM_ACCESS_FETCH, KM_REF_LOAD);
 
-    if (!n->hier.split || idx == KM_CACHE_NONE || !n->core->hot_enabled || (n->cr3 && !tlb))
+    if (!n->hier.split || idx == KM_CACHE_NONE || !n->core->hot_enabled || (n->mode.cr3 && !tlb))
         return;
     if (hot->vline != NO_LINE)
         km_core_unhot_fetch(n, hot->l1_idx);
@@ -436,34 +567,98 @@ static void timed_relax(struct km_cpu *cpu)
 static void timed_invlpg(struct km_cpu *cpu, km_vaddr va)
 {
     struct km_node *n = (struct km_node *)cpu;
-    struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
 
     km_core_catch_up(n);
-    for (unsigned i = 0; i < KM_ARRAY_LEN(tlbs); i++) {
-        struct km_tlb_entry *e = km_tlb_find(tlbs[i], va);
-
-        if (!e)
-            continue;
-        forget_translation(n, e);
-        km_tlb_invalidate(tlbs[i], va);
-        tlbs[i]->flushes++;
-    }
+    drop_page(n, va);
+    km_pde_cache_flush(&n->pde_cache); /* all of it, whatever the page (SDM 4.10.4.1) */
     n->last_fetch = NO_LINE;
     cpu->local_cycles += KM_INVLPG_CYCLES;
+}
+
+/* CPL or CR0.WP change what a filtered reference may do: start anew. */
+static void forget_all_hot(struct km_node *n)
+{
+    for (unsigned slot = 0; slot < KM_HOT_LINES; slot++)
+        drop_slot(n, slot);
+    for (unsigned slot = 0; slot < KM_IHOT_LINES; slot++)
+        if (n->ihot[slot].vline != NO_LINE)
+            km_core_unhot_fetch(n, n->ihot[slot].l1_idx);
+    n->last_fetch = NO_LINE;
+}
+
+/* MOV CR3: under PAE the four PDPTEs are read into registers, past the caches' recency like any
+ * reference of the walker. */
+static void load_cr3(struct km_node *n, km_paddr cr3)
+{
+    n->mode.cr3 = cr3;
+    flush_tlbs(n, n->pge);
+    n->cpu.local_cycles += n->core->cr3_cycles;
+    for (unsigned i = 0; n->mode.pae && i < 4; i++)
+        n->pdpte[i] = walk_load(n, (cr3 & ~(km_paddr)31) + i * 8, 8);
+}
+
+static void set_pae(struct km_node *n, bool on)
+{
+    struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
+
+    flush_tlbs(n, false);
+    n->mode.pae = on;
+    for (unsigned i = 0; i < KM_ARRAY_LEN(tlbs); i++)
+        tlbs[i]->large_shift = km_large_shift(on);
+}
+
+static void timed_control(struct km_cpu *cpu, enum km_control reg, uint64_t value)
+{
+    struct km_node *n = (struct km_node *)cpu;
+
+    km_core_catch_up(n);
+    switch (reg) {
+    case KM_CTL_CR3:
+        load_cr3(n, value);
+        break;
+    case KM_CTL_PGE:
+        flush_tlbs(n, false);
+        n->pge = value != 0;
+        break;
+    case KM_CTL_PAE:
+        set_pae(n, value != 0);
+        break;
+    case KM_CTL_WP:
+        forget_all_hot(n);
+        n->mode.write_protect = value != 0;
+        break;
+    case KM_CTL_USER:
+        if (cpu->user != (value != 0))
+            forget_all_hot(n);
+        cpu->user = value != 0;
+        break;
+    }
+}
+
+static void timed_fence(struct km_cpu *cpu)
+{
+    struct km_node *n = (struct km_node *)cpu;
+
+    km_core_drain_wc(n);
+    cpu->local_cycles += n->core->fence_cycles;
 }
 
 static void timed_cache_op(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va)
 {
     struct km_node *n = (struct km_node *)cpu;
     struct km_tlb_entry *tlb;
+    enum km_memtype type;
 
     km_core_catch_up(n);
+    km_core_drain_wc(n);
     n->last_fetch = NO_LINE;
     if (op != KM_CACHE_CLFLUSH) {
         km_core_drop_caches(n, op == KM_CACHE_WBINVD);
         return;
     }
-    km_core_flush_line(n, translate(n, &n->dtlb, va, false, &tlb));
+    km_core_flush_line(n, translate_or_fault(n, &n->dtlb, va,
+                                             (struct km_walk_access){.user = cpu->user}, &tlb,
+                                             &type));
     cpu->local_cycles += n->core->clflush_cycles;
 }
 
@@ -483,5 +678,7 @@ const struct km_cpu_ops km_timed_ops = {
     .relax = timed_relax,
     .invlpg = timed_invlpg,
     .cache_op = timed_cache_op,
+    .control = timed_control,
+    .fence = timed_fence,
     .sync = timed_sync,
 };

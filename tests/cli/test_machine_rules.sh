@@ -53,6 +53,16 @@ rule '  cpus: 9' 2 'machine.cpus: 9 is out of range'
 rule '  dtlb: {entries_4k: 48, ways_4k: 4}' 2 'impossible geometry: 48 entries in 4 ways'
 rule '  dtlb: {entries_4k: none, entries_large: 8}' 2 'entries_large need entries_4k'
 
+# --- memory types and paging
+rule '  mtrr: 0xa0000-0xb0001=uc' 2 'a range does not start and end at multiples of 4 KiB'
+rule '  mtrr: 0xb0000-0xa0000=uc' 2 'a range is empty'
+rule '  mtrr: 0x0-0x2000=wc,0x1000-0x3000=wb' 2 'two ranges overlap whose types have no order'
+rule '  mtrr: video' 2 'expected START-END=TYPE'
+rule '  wc_buffers: 17' 2 'machine.wc_buffers: 17 is out of range'
+rule '  pde_cache: 65' 2 'machine.pde_cache: 65 is out of range'
+
+accepted '  mtrr: 0xa0000-0xc0000=uc,0xe0000000-0xf0000000=wc
+  pde_cache: 16'
 accepted '  l2: {sector: 128, inclusion: inclusive}'
 accepted '  l1d: {replacement: srrip}
   l2: {inclusion: exclusive, replacement: nru}
