@@ -73,6 +73,9 @@ struct km_cpu_ops {
     void (*relax)(struct km_cpu *cpu);
     /* Invalidate the translation of one page on this CPU. */
     void (*invlpg)(struct km_cpu *cpu, km_vaddr va);
+    /* TLB shootdown on the CPUs of mask and this one: the pages of [start, end), everything if start
+     * equals end; may be NULL. Blocks until the others have done it. */
+    void (*shootdown)(struct km_cpu *cpu, uint32_t mask, km_vaddr start, km_vaddr end);
     /* CLFLUSH of the line at va, WBINVD or INVD (va unused); may be NULL. */
     void (*cache_op)(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va);
     /* MOV to a control register; may be NULL. */
@@ -225,6 +228,22 @@ static inline void km_invlpg(struct km_cpu *cpu, km_vaddr va)
 {
     if (cpu->ops && cpu->ops->invlpg)
         cpu->ops->invlpg(cpu, va);
+}
+
+#define KM_CPUS_ALL UINT32_MAX
+
+/* Makes the CPUs of mask forget the translations of [start, end) (all, if start == end), by
+ * interprocessor interrupt. Ports without other CPUs invalidate page by page. */
+static inline void km_tlb_shootdown(struct km_cpu *cpu, uint32_t mask, km_vaddr start, km_vaddr end)
+{
+    if (!cpu->ops)
+        return;
+    if (cpu->ops->shootdown) {
+        cpu->ops->shootdown(cpu, mask, start, end);
+        return;
+    }
+    for (uint64_t va = start; cpu->ops->invlpg && va < end; va += 4096)
+        cpu->ops->invlpg(cpu, (km_vaddr)va);
 }
 
 /* MOV to CR3, and the bits of CR0, CR4 and CPL that matter to references. */

@@ -62,8 +62,7 @@ static void flush(struct km_highmem *h, struct km_cpu *cpu, km_vaddr lo, km_vadd
         h->p.flush_tlb(h->p.ctx, cpu, lo, hi);
         return;
     }
-    for (km_vaddr va = lo; cpu->ops && va < hi; va += KM_PAGE_BYTES)
-        km_invlpg(cpu, va);
+    km_tlb_shootdown(cpu, KM_CPUS_ALL, lo, hi);
 }
 
 static bool set_entry(struct km_highmem *h, struct km_cpu *cpu, km_vaddr va, km_pfn pfn)

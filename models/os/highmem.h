@@ -63,7 +63,7 @@ struct km_highmem_params {
     km_vaddr fixmap_top; /* slot 0 of CPU 0 */
     void (*misuse)(void *ctx, const struct km_cpu *cpu, enum km_kmap_result what, km_vaddr va);
     void (*flush_tlb)(void *ctx, struct km_cpu *cpu, km_vaddr start, km_vaddr end);
-    void *ctx; /* of both; flush_tlb NULL: INVLPG page by page on the calling CPU */
+    void *ctx; /* of both; flush_tlb NULL: shootdown on all CPUs */
 };
 
 struct km_highmem_stats {

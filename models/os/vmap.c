@@ -440,10 +440,7 @@ void km_vmap_flush_tlb(struct km_vmap *v, struct km_cpu *cpu, km_vaddr lo, km_va
         v->flush_tlb(v->flush_ctx, cpu, lo, hi);
         return;
     }
-    if (!cpu->ops || !cpu->ops->invlpg)
-        return;
-    for (uint64_t va = lo; va < hi; va += KM_PAGE_BYTES)
-        km_invlpg(cpu, (km_vaddr)va);
+    km_tlb_shootdown(cpu, KM_CPUS_ALL, lo, hi);
 }
 
 bool km_vmap_purge(struct km_vmap *v, struct km_cpu *cpu, km_vaddr lo, km_vaddr hi)

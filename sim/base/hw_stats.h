@@ -18,6 +18,12 @@ struct km_tlb_stats {
     uint64_t hits, misses, walk_refs, flushes;
 };
 
+struct km_shootdown_stats {
+    uint64_t started, ipis, taken; /* calls, interrupts sent and answered */
+    uint64_t lazy;                 /* CPUs without work that were left alone */
+    uint64_t wait_cycles;          /* of senders */
+};
+
 struct km_uncached_stats {
     uint64_t reads, writes;            /* references past the caches */
     uint64_t wc_stores, wc_full, wc_partial; /* gathered stores; lines written as one burst, in pieces */
@@ -60,6 +66,7 @@ struct km_hw_stats {
     uint64_t dropped_dirty; /* dirty lines INVD threw away */
     struct km_tlb_stats itlb, dtlb, stlb;
     uint64_t page_faults, pde_cache_hits, pde_cache_misses;
+    struct km_shootdown_stats shootdown;
     struct km_uncached_stats uncached;
     struct km_bus_stats bus;
     struct km_dram_stats dram;

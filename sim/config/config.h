@@ -108,6 +108,8 @@ struct km_machine_config {
     uint32_t wc_buffers; /* 0: stores to WC memory go out one by one */
     char mtrr[256];      /* "none" or ranges of memory types */
     uint32_t cr3_cycles, fault_cycles, fence_cycles;
+    uint32_t ipi_send_cycles, ipi_latency_cycles, ipi_handler_cycles;
+    bool lazy_tlb;
     uint32_t clflush_cycles, wbinvd_cycles; /* besides the lines they write back */
     uint64_t quantum_cycles; /* longest run-ahead of a CPU; results do not depend on it */
     struct km_cache_config l1i, l1d, l2, l3;

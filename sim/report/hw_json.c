@@ -63,6 +63,18 @@ static json_t *one_tlb_json(const struct km_tlb_stats *s)
     return o;
 }
 
+static json_t *shootdown_json(const struct km_shootdown_stats *s)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "started", s->started);
+    set_u64(o, "ipis", s->ipis);
+    set_u64(o, "taken", s->taken);
+    set_u64(o, "lazy", s->lazy);
+    set_u64(o, "wait_cycles", s->wait_cycles);
+    return o;
+}
+
 json_t *km_hw_tlb_json(const struct km_hw_stats *hw)
 {
     json_t *o = json_object();
@@ -72,6 +84,7 @@ json_t *km_hw_tlb_json(const struct km_hw_stats *hw)
     json_object_set_new(o, "itlb", one_tlb_json(&hw->itlb));
     json_object_set_new(o, "dtlb", one_tlb_json(&hw->dtlb));
     json_object_set_new(o, "stlb", one_tlb_json(&hw->stlb));
+    json_object_set_new(o, "shootdown", shootdown_json(&hw->shootdown));
     set_u64(o, "page_faults", hw->page_faults);
     set_u64(o, "pde_cache_hits", hw->pde_cache_hits);
     set_u64(o, "pde_cache_misses", hw->pde_cache_misses);

@@ -180,6 +180,7 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
         .pde_cache = &n->pde_cache,
     };
     n->pde_cache.entries = m->pde_cache;
+    n->ipi_next = KM_NEVER;
     n->pge = m->global_pages;
     n->hier.l1_loss = km_core_l1_loss;
     n->hier.ctx = n;
@@ -299,6 +300,10 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
     core->fault_cycles = m->fault_cycles;
     core->fence_cycles = m->fence_cycles;
     core->wc_buffers = m->wc_buffers;
+    core->ipi_send_cycles = m->ipi_send_cycles;
+    core->ipi_latency_cycles = m->ipi_latency_cycles;
+    core->ipi_handler_cycles = m->ipi_handler_cycles;
+    core->lazy_tlb = m->lazy_tlb;
     km_memtypes_init(&core->memtypes, m->pat);
     km_memtypes_parse(&core->memtypes, m->mtrr);
     core->issue_x100 = m->issue_insns_per_cycle_x100;
@@ -400,6 +405,11 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
     out->dropped_dirty += n->dropped_dirty;
     out->pde_cache_hits += n->pde_cache.hits;
     out->pde_cache_misses += n->pde_cache.misses;
+    out->shootdown.started += n->shootdown.started;
+    out->shootdown.ipis += n->shootdown.ipis;
+    out->shootdown.taken += n->shootdown.taken;
+    out->shootdown.lazy += n->shootdown.lazy;
+    out->shootdown.wait_cycles += n->shootdown.wait_cycles;
     out->uncached.reads += n->uncached.reads;
     out->uncached.writes += n->uncached.writes;
     out->uncached.wc_stores += n->uncached.wc_stores;

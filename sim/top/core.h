@@ -58,6 +58,7 @@ enum {
 #define KM_INVLPG_CYCLES 25u      /* Pentium Instruction Set Reference: 25 clocks */
 #define KM_IHOT_LINES 256u
 #define KM_SITE_SLOTS 256u
+#define KM_FLUSH_PAGES 33u /* more are flushed as a whole (Linux tlb_single_page_flush_ceiling) */
 #define KM_WC_BUFFERS 16u
 #define KM_FAULT_RETRIES 4u /* of one reference, before the run fails */
 #define KM_INSN_BYTES 4u /* average x86-32 instruction length */
@@ -98,6 +99,13 @@ struct km_wc_line {
     uint64_t written[KM_SHARING_MASK_WORDS]; /* one bit per byte */
 };
 
+/* A shootdown request of another CPU; start == end: everything. */
+struct km_ipi {
+    bool pending;
+    uint64_t at; /* arrival */
+    km_vaddr start, end;
+};
+
 struct km_core;
 
 struct km_node {
@@ -115,6 +123,13 @@ struct km_node {
     struct km_wc_line wc[KM_WC_BUFFERS];
     unsigned nr_wc;
     struct km_uncached_stats uncached;
+    struct km_ipi ipi_from[KM_MAX_CPUS];  /* [sender] */
+    uint64_t ack_at[KM_MAX_CPUS];         /* [target] when it has done what this CPU asked for */
+    uint64_t ipi_next;                    /* earliest arrival; KM_NEVER */
+    uint64_t horizon;                     /* cpu.horizon without ipi_next */
+    uint64_t busy_until;                  /* answering while it had no work */
+    bool in_item, stale_tlb;              /* runs a work item; flush before the next one */
+    struct km_shootdown_stats shootdown;
     struct km_hot_info hot_info[KM_HOT_LINES];
     struct km_ihot ihot[KM_IHOT_LINES];
     int16_t *l1d_hot, *l1i_hot;     /* [L1 index] slot in hot/ihot, or -1 */
@@ -183,6 +198,8 @@ struct km_core {
     bool bus_locks; /* LOCK# instead of owning the line */
     uint32_t clflush_cycles, wbinvd_cycles, cr3_cycles, fault_cycles, fence_cycles;
     uint32_t wc_buffers;
+    uint32_t ipi_send_cycles, ipi_latency_cycles, ipi_handler_cycles;
+    bool lazy_tlb;
     struct km_memtypes memtypes;
     struct km_coh_check *judge; /* NULL: not checked */
     struct km_sharing sharing;
@@ -243,7 +260,19 @@ void km_core_l1_loss(void *ctx, bool code, uint32_t idx);
 /* Fails the run if the copies of the line break a rule of coherence (coh_check.h). */
 void km_core_judge_line(struct km_node *n, uint64_t line);
 
+/* shootdown.c */
+void km_core_shootdown(struct km_node *n, uint32_t mask, km_vaddr start, km_vaddr end);
+/* Takes the requests that have arrived at n's local time; at the start of a reference. */
+void km_core_take_ipis(struct km_node *n);
+/* The work item is over: answers what is still on its way. */
+void km_core_finish_ipis(struct km_node *n);
+/* A work item begins: pays for what was answered without work. */
+void km_core_settle_ipis(struct km_node *n);
+
 /* port.c */
+void km_core_drop_page(struct km_node *n, km_vaddr va);
+/* All TLB entries, or all but the global ones, and the PDE cache. */
+void km_core_flush_tlbs(struct km_node *n, bool keep_global);
 extern const struct km_cpu_ops km_timed_ops;
 /* Replays pending filtered hits of one L1D set, oldest first. */
 void km_core_fold_set(struct km_node *n, uint32_t set);

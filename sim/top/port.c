@@ -330,7 +330,7 @@ static bool translate(struct km_node *n, struct km_tlb *tlb, km_vaddr va,
     return true;
 }
 
-static void drop_page(struct km_node *n, km_vaddr va)
+void km_core_drop_page(struct km_node *n, km_vaddr va)
 {
     struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
 
@@ -346,7 +346,7 @@ static void drop_page(struct km_node *n, km_vaddr va)
 }
 
 /* MOV CR3, CR4: all entries, or all but the global ones. */
-static void flush_tlbs(struct km_node *n, bool keep_global)
+void km_core_flush_tlbs(struct km_node *n, bool keep_global)
 {
     struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
 
@@ -375,7 +375,7 @@ static void raise_fault(struct km_node *n, km_vaddr va, struct km_walk_access ac
     bool user = cpu->user;
 
     n->core->page_faults++;
-    drop_page(n, va);
+    km_core_drop_page(n, va);
     km_pde_cache_drop(&n->pde_cache, va >> km_large_shift(n->mode.pae));
     if (cpu->fault && earlier < KM_FAULT_RETRIES) {
         km_control(cpu, KM_CTL_USER, 0);
@@ -446,6 +446,7 @@ static void ref_line(struct km_node *n, km_vaddr va, uint32_t bytes, enum km_ref
     if (kind == KM_REF_STORE)
         n->relaxes_in_row = 0;
     km_core_catch_up(n);
+    km_core_take_ipis(n);
     km_paddr pa = translate_or_fault(
         n, &n->dtlb, va, (struct km_walk_access){.write = write, .user = n->cpu.user}, &tlb, &type);
 
@@ -486,8 +487,9 @@ static void fetch_line(struct km_node *n, km_vaddr va)
 
     if (vline == n->last_fetch)
         return; /* still in the fetch buffer */
-    n->last_fetch = vline;
     km_core_catch_up(n);
+    km_core_take_ipis(n);
+    n->last_fetch = vline;
     if (n->hier.split && hot->vline == vline) {
         km_cache_touch(&n->hier.l1i, hot->l1_idx);
         if (hot->tlb && hot->tlb->stamp < n->cpu.local_cycles)
@@ -562,6 +564,7 @@ static void timed_relax(struct km_cpu *cpu)
                      KM_RELAX_LIMIT);
     cpu->local_cycles += KM_RELAX_CYCLES;
     km_core_catch_up(n);
+    km_core_take_ipis(n);
 }
 
 static void timed_invlpg(struct km_cpu *cpu, km_vaddr va)
@@ -569,7 +572,7 @@ static void timed_invlpg(struct km_cpu *cpu, km_vaddr va)
     struct km_node *n = (struct km_node *)cpu;
 
     km_core_catch_up(n);
-    drop_page(n, va);
+    km_core_drop_page(n, va);
     km_pde_cache_flush(&n->pde_cache); /* all of it, whatever the page (SDM 4.10.4.1) */
     n->last_fetch = NO_LINE;
     cpu->local_cycles += KM_INVLPG_CYCLES;
@@ -591,7 +594,7 @@ static void forget_all_hot(struct km_node *n)
 static void load_cr3(struct km_node *n, km_paddr cr3)
 {
     n->mode.cr3 = cr3;
-    flush_tlbs(n, n->pge);
+    km_core_flush_tlbs(n, n->pge);
     n->cpu.local_cycles += n->core->cr3_cycles;
     for (unsigned i = 0; n->mode.pae && i < 4; i++)
         n->pdpte[i] = walk_load(n, (cr3 & ~(km_paddr)31) + i * 8, 8);
@@ -601,7 +604,7 @@ static void set_pae(struct km_node *n, bool on)
 {
     struct km_tlb *tlbs[] = {&n->dtlb, &n->itlb, &n->stlb};
 
-    flush_tlbs(n, false);
+    km_core_flush_tlbs(n, false);
     n->mode.pae = on;
     for (unsigned i = 0; i < KM_ARRAY_LEN(tlbs); i++)
         tlbs[i]->large_shift = km_large_shift(on);
@@ -617,7 +620,7 @@ static void timed_control(struct km_cpu *cpu, enum km_control reg, uint64_t valu
         load_cr3(n, value);
         break;
     case KM_CTL_PGE:
-        flush_tlbs(n, false);
+        km_core_flush_tlbs(n, false);
         n->pge = value != 0;
         break;
     case KM_CTL_PAE:
@@ -633,6 +636,11 @@ static void timed_control(struct km_cpu *cpu, enum km_control reg, uint64_t valu
         cpu->user = value != 0;
         break;
     }
+}
+
+static void timed_shootdown(struct km_cpu *cpu, uint32_t mask, km_vaddr start, km_vaddr end)
+{
+    km_core_shootdown((struct km_node *)cpu, mask, start, end);
 }
 
 static void timed_fence(struct km_cpu *cpu)
@@ -679,6 +687,7 @@ const struct km_cpu_ops km_timed_ops = {
     .invlpg = timed_invlpg,
     .cache_op = timed_cache_op,
     .control = timed_control,
+    .shootdown = timed_shootdown,
     .fence = timed_fence,
     .sync = timed_sync,
 };

@@ -33,7 +33,8 @@ static void set_horizon(struct km_node *n)
     for (unsigned i = 0; i < core->nr_cpus; i++)
         if (i != n->id)
             horizon = km_min_u64(horizon, earliest_effect(core, &core->agent[i]));
-    n->cpu.horizon = horizon;
+    n->horizon = horizon;
+    n->cpu.horizon = km_min_u64(horizon, n->ipi_next);
 }
 
 static bool is_smallest(const struct km_node *n, uint64_t cycle, uint32_t phase)
@@ -97,9 +98,9 @@ void km_core_catch_up(struct km_node *n)
 {
     if (n->look_out)
         look_out(n);
-    while (n->cpu.local_cycles >= n->cpu.horizon) {
+    while (n->cpu.local_cycles >= n->horizon) {
         set_horizon(n);
-        if (n->cpu.local_cycles < n->cpu.horizon)
+        if (n->cpu.local_cycles < n->horizon)
             return;
         struct km_core *core = n->core;
 
@@ -140,12 +141,16 @@ static void run_item(struct km_node *n)
     struct km_core *core = n->core;
 
     n->look_out = anybody_idle(core);
-    n->cpu.horizon = 0; /* the first reference comes to catch_up(), which looks out */
+    n->horizon = n->cpu.horizon = 0; /* the first reference looks out in catch_up() */
     n->items++;
+    n->in_item = true;
+    km_core_settle_ipis(n);
     core->program->run(core->program->ctx, &n->cpu,
                        km_clock_down(core->core_to_ns, n->cpu.local_cycles));
     if (n->look_out)
         look_out(n);
+    km_core_finish_ipis(n);
+    n->in_item = false;
     n->relaxes_in_row = 0;
     n->cpu.local_cycles += core->min_snoop;
 }

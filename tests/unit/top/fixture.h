@@ -116,6 +116,7 @@ struct item_log {
 struct random_program {
     unsigned cpus, nr_items, next;
     bool paced;    /* items have due times */
+    bool rare;     /* with what few programs do */
     uint32_t refs; /* references per item */
     struct item_log *log;
     uint64_t host_order; /* hash over the order in which items started and synchronised */
@@ -142,9 +143,47 @@ static inline bool program_peek(void *ctx, unsigned *cpu, uint64_t *due_ns)
     return true;
 }
 
-static inline void one_random_step(struct km_cpu *cpu, struct km_prng *r)
+/* What few programs do: shootdowns, fences, cache control, control registers. */
+static inline void one_rare_step(struct km_cpu *cpu, struct km_prng *r)
+{
+    km_vaddr mine = PRIVATE_VA(cpu->id);
+
+    switch (km_prng_below(r, 8)) {
+    case 0:
+        km_tlb_shootdown(cpu, KM_CPUS_ALL, mine, mine + 4096 * (1 + km_prng_below(r, 40)));
+        break;
+    case 1:
+        km_tlb_shootdown(cpu, 1u << km_prng_below(r, 8), 0, 0);
+        break;
+    case 2:
+        km_tlb_shootdown(cpu, KM_CPUS_ALL, 0x1000, 0x3000); /* user addresses */
+        break;
+    case 3:
+        km_clflush(cpu, SHARED_VA + 4 * km_prng_below(r, 64));
+        break;
+    case 4:
+        km_fence(cpu);
+        break;
+    case 5:
+        km_control(cpu, KM_CTL_PGE, km_prng_below(r, 2));
+        break;
+    case 6:
+        km_control(cpu, KM_CTL_WP, km_prng_below(r, 2));
+        break;
+    default:
+        if (!km_prng_below(r, 8))
+            km_wbinvd(cpu);
+    }
+}
+
+static inline void one_random_step(struct km_cpu *cpu, struct km_prng *r, bool rare)
 {
     uint32_t what = km_prng_below(r, 100);
+
+    if (rare && what < 3) {
+        one_rare_step(cpu, r);
+        return;
+    }
     km_vaddr mine = PRIVATE_VA(cpu->id);
 
     if (what < 40) {
@@ -182,7 +221,7 @@ static inline void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     log->cpu = cpu->id;
     log->start = cpu->local_cycles;
     for (uint32_t i = 0; i < p->refs; i++) {
-        one_random_step(cpu, &r);
+        one_random_step(cpu, &r, p->rare);
         if (i % 64 == 63) {
             km_lock(cpu, LOCK_VA);
             uint32_t seen = km_ld32(cpu, COUNT_VA);
@@ -220,7 +259,7 @@ struct run_how {
     struct km_config cfg;
     unsigned items;
     uint32_t refs;
-    bool paced, hot_off, paging_off;
+    bool paced, hot_off, paging_off, rare;
 };
 
 static inline struct outcome run_random(const struct run_how *how)
@@ -239,6 +278,7 @@ static inline struct outcome run_random(const struct run_how *how)
     prog.nr_items = how->items;
     prog.refs = how->refs;
     prog.paced = how->paced;
+    prog.rare = how->rare;
     prog.log = (struct item_log *)calloc(how->items, sizeof(*prog.log));
     out.rc = km_window_create(&w, RAM_BYTES, RAM_BYTES, PAGE_OFFSET, &out.err);
     if (!out.rc)

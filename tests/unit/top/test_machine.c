@@ -168,6 +168,34 @@ static void other_geometries(void **state)
     vary(&how);
 }
 
+/* Shootdowns among all CPUs, cache control and control registers in between. */
+static void rare_operations(void **state)
+{
+    (void)state;
+    for (unsigned cpus = 1; cpus <= 8; cpus += cpus == 1 ? 2 : 5) {
+        struct run_how how = base_case(cpus, cpus != 3);
+        struct km_machine_config *m = &how.cfg.machine;
+
+        how.items = 40;
+        how.rare = true;
+        how.paced = cpus == 3;
+        m->write_protect = m->global_pages = m->nx = m->pat = true;
+        m->ipi_send_cycles = 50;
+        m->ipi_latency_cycles = 200;
+        m->ipi_handler_cycles = 400;
+        m->lazy_tlb = cpus == 3;
+        m->pde_cache = 4;
+        m->clflush_cycles = 30;
+        vary(&how);
+        struct outcome o = run_random(&how);
+
+        assert_int_equal(o.hw.shootdown.taken, o.hw.shootdown.ipis);
+        assert_int_equal(o.hw.shootdown.ipis > 20, cpus > 1);
+        assert_int_equal(o.hw.shootdown.lazy > 0, cpus == 3);
+        assert_true(o.hw.shootdown.wait_cycles >= o.hw.shootdown.ipis / 7 * 200);
+    }
+}
+
 /* Runs in a child: the SystemC kernel cannot restart. */
 static struct outcome run_in_child(const struct run_how *how)
 {
@@ -246,6 +274,7 @@ int main(void)
         cmocka_unit_test(quantum_and_filter_change_nothing_2cpu),
         cmocka_unit_test(quantum_and_filter_change_nothing_8cpu),
         cmocka_unit_test(other_geometries),
+        cmocka_unit_test(rare_operations),
         cmocka_unit_test(engines_agree),
         cmocka_unit_test(timing_off_leaves_the_same_memory),
     };
