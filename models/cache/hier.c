@@ -449,6 +449,14 @@ void km_hier_fill(struct km_hier *h, uint64_t line, enum km_access kind, enum km
     out->l1_idx = install_l1(h, l1, line, state, out);
 }
 
+void km_hier_prefetch(struct km_hier *h, uint64_t line, enum km_line_state state,
+                      struct km_hier_out *out)
+{
+    for (unsigned k = h->nr_outer; k-- > 0;)
+        if (k == 0 || !exclusive(&h->outer[k]))
+            install_outer(h, k, line, state, out);
+}
+
 /* ---- what others do ----------------------------------------------------------------------------
  */
 

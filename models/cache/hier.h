@@ -73,6 +73,9 @@ enum km_bus_need km_hier_need(const struct km_hier *h, uint64_t line, enum km_ac
  * it. */
 void km_hier_fill(struct km_hier *h, uint64_t line, enum km_access kind, enum km_line_state state,
                   struct km_hier_out *out);
+/* Installs a prefetched line in the first outer level and what must hold its lines, not in L1. */
+void km_hier_prefetch(struct km_hier *h, uint64_t line, enum km_line_state state,
+                      struct km_hier_out *out);
 /* A snoop: returns the state it found (km_coh_at of it says what is to be done) and moves the
  * copies on. *l1d_idx is where L1D held the line, or KM_CACHE_NONE. */
 enum km_line_state km_hier_snoop(struct km_hier *h, uint64_t line, enum km_coh_event event,

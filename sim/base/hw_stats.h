@@ -24,6 +24,17 @@ struct km_shootdown_stats {
     uint64_t wait_cycles;          /* of senders */
 };
 
+struct km_buffer_stats {
+    uint64_t stores;                   /* that went through the store buffer */
+    uint64_t store_full, fill_full;    /* waits for a free entry */
+    uint64_t forwards, forward_blocks; /* loads served by a buffered store; that overlapped one */
+    uint64_t merges;                   /* references to a line already under way */
+};
+
+struct km_prefetch_stats {
+    uint64_t issued, useful, late, misses;
+};
+
 struct km_uncached_stats {
     uint64_t reads, writes;            /* references past the caches */
     uint64_t wc_stores, wc_full, wc_partial; /* gathered stores; lines written as one burst, in pieces */
@@ -67,6 +78,8 @@ struct km_hw_stats {
     struct km_tlb_stats itlb, dtlb, stlb;
     uint64_t page_faults, pde_cache_hits, pde_cache_misses;
     struct km_shootdown_stats shootdown;
+    struct km_buffer_stats buffers;
+    struct km_prefetch_stats prefetch;
     struct km_uncached_stats uncached;
     struct km_bus_stats bus;
     struct km_dram_stats dram;

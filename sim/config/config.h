@@ -108,6 +108,9 @@ struct km_machine_config {
     uint32_t wc_buffers; /* 0: stores to WC memory go out one by one */
     char mtrr[256];      /* "none" or ranges of memory types */
     uint32_t cr3_cycles, fault_cycles, fence_cycles;
+    uint32_t store_buffer, fill_buffers; /* entries, lines */
+    int prefetch;                        /* enum km_prefetch_kind */
+    uint32_t prefetch_degree;
     uint32_t ipi_send_cycles, ipi_latency_cycles, ipi_handler_cycles;
     bool lazy_tlb;
     uint32_t clflush_cycles, wbinvd_cycles; /* besides the lines they write back */

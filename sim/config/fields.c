@@ -8,6 +8,7 @@
 #include "sim/config/field.h"
 
 #include "models/cache/cache.h"
+#include "models/cache/prefetch.h"
 #include "models/mmu/pde_cache.h"
 #include "sim/config/config.h"
 
@@ -63,6 +64,14 @@ static const struct km_choice coherence_choices[] = {
     {"mesi", KM_COHERENCE_MESI, "Intel: modified lines are written back when another CPU asks"},
     {"moesi", KM_COHERENCE_MOESI, "AMD: modified lines are shared without a write-back"},
     {"msi", KM_COHERENCE_MSI, "the first store to a line always asks the bus"},
+    {0},
+};
+static const struct km_choice prefetch_choices[] = {
+    {"none", KM_PREFETCH_NONE, "no prefetches"},
+    {"adjacent-line", KM_PREFETCH_ADJACENT, "the other line of an aligned pair"},
+    {"next-line", KM_PREFETCH_NEXT, "the lines after a miss"},
+    {"stream", KM_PREFETCH_STREAM, "two neighbouring misses of a page start a stream, up or down"},
+    {"stride", KM_PREFETCH_STRIDE, "the same distance twice in a page"},
     {0},
 };
 static const struct km_choice lock_choices[] = {
@@ -217,12 +226,22 @@ static const struct km_field machine_fields[] = {
      .unit = "core cycles", .def = "407", .help = "of entering and leaving a page fault handler"},
     {.key = "fence_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, fence_cycles), .max = 10000,
      .unit = "core cycles", .def = "7", .help = "of SFENCE and MFENCE, besides what they wait for"},
+    {.key = "store_buffer", .type = KM_FIELD_NUMBER, AT(MACHINE, store_buffer), .min = 1, .max = 64,
+     .zero_word = "none", .unit = "stores", .def = "none",
+     .help = "stores that wait for their line while the CPU goes on; none: it waits itself"},
+    {.key = "fill_buffers", .type = KM_FIELD_NUMBER, AT(MACHINE, fill_buffers), .min = 1, .max = 32,
+     .unit = "lines", .def = "4",
+     .help = "lines that may be under way at once, for stores and prefetches"},
+    {.key = "prefetch", .type = KM_FIELD_CHOICE, AT(MACHINE, prefetch), .choices = prefetch_choices,
+     .def = "none", .help = "hardware prefetcher into the first outer level"},
+    {.key = "prefetch_degree", .type = KM_FIELD_NUMBER, AT(MACHINE, prefetch_degree), .min = 1,
+     .max = KM_PREFETCH_DEGREE, .unit = "lines", .def = "1", .help = "lines it asks for at a time"},
     {.key = "ipi_send_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, ipi_send_cycles), .max = 100000,
      .unit = "core cycles", .def = "100", .help = "of sending one interprocessor interrupt"},
     {.key = "ipi_latency_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, ipi_latency_cycles),
      .max = 100000, .unit = "core cycles", .def = "300", .help = "until it arrives"},
     {.key = "ipi_handler_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, ipi_handler_cycles),
-     .max = 100000, .unit = "core cycles", .def = "407",
+     .min = 1, .max = 100000, .unit = "core cycles", .def = "407",
      .help = "of taking it and returning, besides the flush it asks for"},
     {.key = "lazy_tlb", .type = KM_FIELD_BOOL, AT(MACHINE, lazy_tlb), .def = "true",
      .help = "a CPU without work is not interrupted for user addresses, it flushes when it gets work"},

@@ -10,6 +10,7 @@
 
 #include "models/base/bits.h"
 #include "models/cache/hier.h"
+#include "models/cache/prefetch.h"
 #include "models/mmu/memtype.h"
 #include "sim/config/hw_geom.h"
 #include "sim/config/origin.h"
@@ -178,13 +179,15 @@ static void check_levels(struct check *c)
         error(c, "machine.l1d", "size", "timing: full needs a first-level data cache");
 }
 
-static void check_memory_types(struct check *c)
+static void check_memory_path(struct check *c)
 {
     struct km_memtypes types;
 
     km_memtypes_init(&types, c->cfg->machine.pat);
     const char *why = km_memtypes_parse(&types, c->cfg->machine.mtrr);
 
+    if (c->cfg->machine.prefetch != KM_PREFETCH_NONE && !c->cfg->machine.l2.size_bytes)
+        error(c, "machine", "prefetch machine.l2.size", "a prefetcher needs a machine.l2 to fill");
     if (why)
         error(c, "machine", "mtrr", "mtrr '%s': %s", c->cfg->machine.mtrr, why);
 }
@@ -330,7 +333,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_tlb(&c, "machine.stlb", &m->stlb);
     check_levels(&c);
     check_inclusion(&c);
-    check_memory_types(&c);
+    check_memory_path(&c);
     check_lines(&c);
     check_ram(&c);
     check_mapping(&c);

@@ -25,6 +25,33 @@ static json_t *level_json(const struct km_cache_stats *s)
     return o;
 }
 
+static json_t *buffers_json(const struct km_buffer_stats *s)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "stores", s->stores);
+    set_u64(o, "store_full", s->store_full);
+    set_u64(o, "fill_full", s->fill_full);
+    set_u64(o, "forwards", s->forwards);
+    set_u64(o, "forward_blocks", s->forward_blocks);
+    set_u64(o, "merges", s->merges);
+    return o;
+}
+
+static json_t *prefetch_json(const struct km_prefetch_stats *s)
+{
+    uint64_t wanted = s->useful + s->misses;
+    json_t *o = json_object();
+
+    set_u64(o, "issued", s->issued);
+    set_u64(o, "useful", s->useful);
+    set_u64(o, "late", s->late);
+    json_object_set_new(o, "accuracy",
+                        json_real(s->issued ? (double)s->useful / (double)s->issued : 0.0));
+    json_object_set_new(o, "coverage", json_real(wanted ? (double)s->useful / (double)wanted : 0.0));
+    return o;
+}
+
 static json_t *uncached_json(const struct km_uncached_stats *s)
 {
     json_t *o = json_object();
@@ -49,6 +76,8 @@ json_t *km_hw_cache_json(const struct km_hw_stats *hw)
     json_object_set_new(o, "l3", level_json(&hw->l3));
     set_u64(o, "dropped_dirty", hw->dropped_dirty);
     json_object_set_new(o, "uncached", uncached_json(&hw->uncached));
+    json_object_set_new(o, "buffers", buffers_json(&hw->buffers));
+    json_object_set_new(o, "prefetch", prefetch_json(&hw->prefetch));
     return o;
 }
 

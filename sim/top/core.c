@@ -90,8 +90,10 @@ static int check(const struct km_machine_config *m, struct km_err *err)
     why = km_memtypes_parse(&types, m->mtrr);
     if (why)
         return refuse(err, "mtrr", why);
-    if (m->wc_buffers > KM_WC_BUFFERS || m->pde_cache > KM_PDE_CACHE_MAX)
-        return refuse(err, "wc_buffers", "too many buffers or PDE cache entries");
+    if (m->wc_buffers > KM_WC_BUFFERS || m->pde_cache > KM_PDE_CACHE_MAX ||
+        m->store_buffer > KM_STORE_BUFFER || m->fill_buffers > KM_FILL_BUFFERS ||
+        m->prefetch_degree > KM_PREFETCH_DEGREE)
+        return refuse(err, "wc_buffers", "too many buffers, PDE cache entries or prefetches");
     why = km_bus_check(&bus);
     if (why)
         return refuse(err, "bus", why);
@@ -181,6 +183,9 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
     };
     n->pde_cache.entries = m->pde_cache;
     n->ipi_next = KM_NEVER;
+    km_prefetch_init(&n->prefetch, n->hier.nr_outer ? (enum km_prefetch_kind)m->prefetch
+                                                    : KM_PREFETCH_NONE,
+                     m->prefetch_degree, core->line_bytes);
     n->pge = m->global_pages;
     n->hier.l1_loss = km_core_l1_loss;
     n->hier.ctx = n;
@@ -300,9 +305,12 @@ int km_core_create(struct km_core **out, const struct km_config *cfg,
     core->fault_cycles = m->fault_cycles;
     core->fence_cycles = m->fence_cycles;
     core->wc_buffers = m->wc_buffers;
+    core->store_entries = m->store_buffer;
+    core->fill_buffers = m->fill_buffers ? m->fill_buffers : 1;
     core->ipi_send_cycles = m->ipi_send_cycles;
     core->ipi_latency_cycles = m->ipi_latency_cycles;
-    core->ipi_handler_cycles = m->ipi_handler_cycles;
+    /* at least one: an answer must lie after the cycle it is given in (shootdown.c) */
+    core->ipi_handler_cycles = m->ipi_handler_cycles ? m->ipi_handler_cycles : 1;
     core->lazy_tlb = m->lazy_tlb;
     km_memtypes_init(&core->memtypes, m->pat);
     km_memtypes_parse(&core->memtypes, m->mtrr);
@@ -378,6 +386,30 @@ static void add_tlb(struct km_tlb_stats *to, const struct km_tlb *t)
     to->flushes += t->flushes;
 }
 
+static void add_path(struct km_hw_stats *out, const struct km_node *n)
+{
+    out->buffers.stores += n->buffers.stores;
+    out->buffers.store_full += n->buffers.store_full;
+    out->buffers.fill_full += n->buffers.fill_full;
+    out->buffers.forwards += n->buffers.forwards;
+    out->buffers.forward_blocks += n->buffers.forward_blocks;
+    out->buffers.merges += n->buffers.merges;
+    out->prefetch.issued += n->prefetch.issued;
+    out->prefetch.useful += n->prefetch.useful;
+    out->prefetch.late += n->prefetch.late;
+    out->prefetch.misses += n->prefetch.misses;
+    out->shootdown.started += n->shootdown.started;
+    out->shootdown.ipis += n->shootdown.ipis;
+    out->shootdown.taken += n->shootdown.taken;
+    out->shootdown.lazy += n->shootdown.lazy;
+    out->shootdown.wait_cycles += n->shootdown.wait_cycles;
+    out->uncached.reads += n->uncached.reads;
+    out->uncached.writes += n->uncached.writes;
+    out->uncached.wc_stores += n->uncached.wc_stores;
+    out->uncached.wc_full += n->uncached.wc_full;
+    out->uncached.wc_partial += n->uncached.wc_partial;
+}
+
 static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_is_l3)
 {
     uint64_t loads = n->cpu.hot_hits[KM_REF_LOAD];
@@ -405,16 +437,7 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
     out->dropped_dirty += n->dropped_dirty;
     out->pde_cache_hits += n->pde_cache.hits;
     out->pde_cache_misses += n->pde_cache.misses;
-    out->shootdown.started += n->shootdown.started;
-    out->shootdown.ipis += n->shootdown.ipis;
-    out->shootdown.taken += n->shootdown.taken;
-    out->shootdown.lazy += n->shootdown.lazy;
-    out->shootdown.wait_cycles += n->shootdown.wait_cycles;
-    out->uncached.reads += n->uncached.reads;
-    out->uncached.writes += n->uncached.writes;
-    out->uncached.wc_stores += n->uncached.wc_stores;
-    out->uncached.wc_full += n->uncached.wc_full;
-    out->uncached.wc_partial += n->uncached.wc_partial;
+    add_path(out, n);
 }
 
 static void add_dram(struct km_hw_stats *out, const struct km_core *core)

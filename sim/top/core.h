@@ -28,6 +28,7 @@
 #include "models/bus/bus.h"
 #include "models/bus/clock.h"
 #include "models/cache/hier.h"
+#include "models/cache/prefetch.h"
 #include "models/cpu/cpu.h"
 #include "models/dram/memory.h"
 #include "models/mmu/memtype.h"
@@ -59,6 +60,8 @@ enum {
 #define KM_IHOT_LINES 256u
 #define KM_SITE_SLOTS 256u
 #define KM_FLUSH_PAGES 33u /* more are flushed as a whole (Linux tlb_single_page_flush_ceiling) */
+#define KM_FILL_BUFFERS 32u
+#define KM_STORE_BUFFER 64u
 #define KM_WC_BUFFERS 16u
 #define KM_FAULT_RETRIES 4u /* of one reference, before the run fails */
 #define KM_INSN_BYTES 4u /* average x86-32 instruction length */
@@ -106,6 +109,17 @@ struct km_ipi {
     km_vaddr start, end;
 };
 
+/* A line on its way and a store that waits for one; done: the core cycle it is over. */
+struct km_fill {
+    uint64_t line, done;
+};
+
+struct km_store {
+    km_paddr pa;
+    uint32_t bytes;
+    uint64_t done;
+};
+
 struct km_core;
 
 struct km_node {
@@ -130,6 +144,11 @@ struct km_node {
     uint64_t busy_until;                  /* answering while it had no work */
     bool in_item, stale_tlb;              /* runs a work item; flush before the next one */
     struct km_shootdown_stats shootdown;
+    struct km_fill fill[KM_FILL_BUFFERS];
+    struct km_store store[KM_STORE_BUFFER]; /* oldest first */
+    unsigned nr_fills, nr_stores;
+    struct km_buffer_stats buffers;
+    struct km_prefetch prefetch;
     struct km_hot_info hot_info[KM_HOT_LINES];
     struct km_ihot ihot[KM_IHOT_LINES];
     int16_t *l1d_hot, *l1i_hot;     /* [L1 index] slot in hot/ihot, or -1 */
@@ -197,7 +216,7 @@ struct km_core {
     const struct km_coh_protocol *coh;
     bool bus_locks; /* LOCK# instead of owning the line */
     uint32_t clflush_cycles, wbinvd_cycles, cr3_cycles, fault_cycles, fence_cycles;
-    uint32_t wc_buffers;
+    uint32_t wc_buffers, store_entries, fill_buffers;
     uint32_t ipi_send_cycles, ipi_latency_cycles, ipi_handler_cycles;
     bool lazy_tlb;
     struct km_memtypes memtypes;
@@ -241,7 +260,8 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
 /* memsys.c */
 /* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1
  * index that now holds the line or KM_CACHE_NONE. */
-uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref);
+uint32_t km_core_line(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access kind,
+                      enum km_ref_kind ref);
 
 /* A reference that goes past the caches: UC, or WC loads. */
 void km_core_uncached(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ref_kind ref);
@@ -259,6 +279,19 @@ void km_core_drop_caches(struct km_node *n, bool write_back);
 void km_core_l1_loss(void *ctx, bool code, uint32_t idx);
 /* Fails the run if the copies of the line break a rule of coherence (coh_check.h). */
 void km_core_judge_line(struct km_node *n, uint64_t line);
+
+/* buffers.c */
+/* When a line under way is there; 0 if it is not under way. */
+uint64_t km_core_fill_done(const struct km_node *n, uint64_t line);
+bool km_core_fill_room(struct km_node *n);
+/* Takes a fill buffer (or store buffer entry) until `done`; waits if there is none. */
+void km_core_add_fill(struct km_node *n, uint64_t line, uint64_t done);
+void km_core_add_store(struct km_node *n, km_paddr pa, uint32_t bytes, uint64_t done);
+void km_core_drain_stores(struct km_node *n);
+/* Does a buffered store supply all bytes of a load? */
+bool km_core_forward(struct km_node *n, km_paddr pa, uint32_t bytes);
+/* A reference to a line under way waits for it. */
+void km_core_wait_fill(struct km_node *n, uint64_t line);
 
 /* shootdown.c */
 void km_core_shootdown(struct km_node *n, uint32_t mask, km_vaddr start, km_vaddr end);
@@ -279,6 +312,7 @@ void km_core_fold_set(struct km_node *n, uint32_t set);
 /* Forgets the filter entry of an L1D or L1I line. Pending hits of its set must have been replayed.
  */
 void km_core_unhot(struct km_node *n, uint32_t l1d_idx);
+void km_core_unhot_locks(struct km_node *n); /* LOCKed references have to wait from now on */
 void km_core_unhot_fetch(struct km_node *n, uint32_t l1i_idx);
 
 #ifdef __cplusplus

@@ -11,6 +11,7 @@ struct snooped {
     enum km_line_state state; /* strongest state found elsewhere */
     uint32_t owners;          /* CPUs that had it */
     uint32_t action;          /* enum km_coh_action: what they have to do */
+    uint64_t ready;           /* core cycle from which the supplier has the data itself */
 };
 
 #define NOBODY KM_COH_MEMORY
@@ -59,6 +60,15 @@ static bool take_buffered(struct km_node *n, uint64_t line)
     return found;
 }
 
+/* When a line that is under way to a node gets there, whatever that node's own time is; 0: it is. */
+static uint64_t fill_end(const struct km_node *n, uint64_t line)
+{
+    for (unsigned i = 0; i < n->nr_fills; i++)
+        if (n->fill[i].line == line)
+            return n->fill[i].done;
+    return 0;
+}
+
 /* One node's answer to a snoop. */
 static void snoop_node(struct km_node *other, uint64_t line, enum km_coh_event event,
                        struct snooped *found, unsigned *source)
@@ -82,8 +92,10 @@ static void snoop_node(struct km_node *other, uint64_t line, enum km_coh_event e
     found->owners |= 1u << other->id;
     found->action |= cell->action;
     found->state = state > found->state ? state : found->state;
-    if (cell->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK))
+    if (cell->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK)) {
         *source = other->id;
+        found->ready = fill_end(other, line);
+    }
     if (l1d != KM_CACHE_NONE) {
         km_core_unhot(other, l1d);
         other->l1d_tracked[l1d] = cell->next != KM_LINE_I;
@@ -97,7 +109,7 @@ static struct snooped snoop_others(struct km_node *n, uint64_t line, enum km_coh
                                    unsigned *source)
 {
     struct km_core *core = n->core;
-    struct snooped found = {KM_LINE_I, 0, 0};
+    struct snooped found = {.state = KM_LINE_I};
 
     *source = NOBODY;
     for (unsigned i = 0; i < core->nr_cpus; i++)
@@ -264,13 +276,14 @@ static uint64_t take_bus(struct km_node *n, uint64_t line)
 }
 
 /* The owner's data go over the bus, and into memory on the way if the protocol says so. */
-static uint64_t supply(struct km_core *core, uint64_t line, uint64_t snoop, uint32_t action,
-                       unsigned source)
+static uint64_t supply(struct km_core *core, uint64_t line, uint64_t snoop,
+                       const struct snooped *from, unsigned source)
 {
-    uint64_t done = km_bus_data(&core->bus, snoop + core->hitm_clocks, core->line_bytes);
+    uint64_t ready = km_max_u64(snoop, km_clock_up(core->core_to_bus, from->ready));
+    uint64_t done = km_bus_data(&core->bus, ready + core->hitm_clocks, core->line_bytes);
 
     core->bus.n.hitm++;
-    if (!(action & KM_COH_WRITE_BACK))
+    if (!(from->action & KM_COH_WRITE_BACK))
         return done;
     memory_write(core, line, done, core->line_bytes);
     note_move(core, line, source, KM_COH_MEMORY);
@@ -305,13 +318,13 @@ static uint64_t move_data(struct km_node *n, uint64_t line, enum km_bus_need nee
     }
     if (need == KM_NEED_WRITE) {
         if (found->action & KM_COH_WRITE_BACK)
-            snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, source);
+            snoop = supply(core, line, snoop, found, source);
         done = km_bus_data(bus, snoop, bus->geom.width_bytes);
         memory_write(core, line, done, bus->geom.width_bytes);
         return done;
     }
     if (found->action & KM_COH_SUPPLY) {
-        done = supply(core, line, snoop, found->action, source);
+        done = supply(core, line, snoop, found, source);
         note_move(core, line, source, n->id);
         return done;
     }
@@ -366,14 +379,14 @@ static uint64_t purge_line(struct km_node *n, uint64_t line, uint64_t begin, str
     struct km_core *core = n->core;
     uint64_t snoop = begin + core->bus.geom.snoop_clocks;
     unsigned source, own_source = NOBODY;
-    struct snooped own = {KM_LINE_I, 0, 0};
+    struct snooped own = {.state = KM_LINE_I};
 
     *found = snoop_others(n, line, KM_COH_SNOOP_WRITE, &source);
     snoop_node(n, line, KM_COH_SNOOP_WRITE, &own, &own_source);
     if (own.action & KM_COH_WRITE_BACK)
-        snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, own_source);
+        snoop = supply(core, line, snoop, &own, own_source);
     else if (found->action & KM_COH_WRITE_BACK)
-        snoop = supply(core, line, snoop, KM_COH_WRITE_BACK, source);
+        snoop = supply(core, line, snoop, found, source);
     return snoop;
 }
 
@@ -411,6 +424,7 @@ void km_core_uncached(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_re
     uint64_t line = pa >> core->line_shift;
     struct snooped found;
 
+    km_core_drain_stores(n);
     km_core_drain_wc(n);
     km_core_catch_up(n);
     n->uncached.reads += ref != KM_REF_STORE;
@@ -535,6 +549,8 @@ void km_core_store_combined(struct km_node *n, km_paddr pa, uint32_t bytes)
     if (at == n->nr_wc) {
         if (n->nr_wc == core->wc_buffers)
             drain_oldest_wc(n);
+        if (!n->nr_wc)
+            km_core_unhot_locks(n);
         at = n->nr_wc++;
         n->wc[at] = (struct km_wc_line){.line = line};
     }
@@ -624,17 +640,75 @@ void km_core_drop_caches(struct km_node *n, bool write_back)
 /* ---- references --------------------------------------------------------------------------------
  */
 
-static void charge_hit(struct km_node *n, const struct km_hier_out *out, enum km_access kind,
-                       enum km_ref_kind ref)
+/* Brings a line into the outer levels beside the transaction that took the address bus at `begin`,
+ * unless somebody else may have written to it. */
+static void prefetch_line(struct km_node *n, uint64_t line, uint64_t begin)
 {
-    if (kind == KM_ACCESS_FETCH) {
-        if (out->level > 1)
-            n->cpu.local_cycles += n->core->level_cycles[out->level];
+    struct km_core *core = n->core;
+    struct km_hier_out out = {.nr_wb = 0};
+    struct snooped found;
+    unsigned source;
+
+    if (line >= core->window->ram_bytes >> core->line_shift || !km_core_fill_room(n) ||
+        km_hier_peek(&n->hier, line) != KM_LINE_I || buffered(n, line))
+        return;
+    for (unsigned i = 0; i < core->nr_cpus; i++)
+        if (km_hier_peek(&core->node[i].hier, line) > KM_LINE_S || buffered(&core->node[i], line))
+            return;
+    uint64_t start = km_bus_request(&core->bus, begin);
+    uint64_t snoop = start + core->bus.geom.snoop_clocks;
+
+    found = snoop_others(n, line, KM_COH_SNOOP_READ, &source);
+    uint64_t done =
+        km_bus_data(&core->bus, memory_read(core, line, start, snoop), core->line_bytes);
+
+    note_move(core, line, KM_COH_MEMORY, n->id);
+    km_hier_prefetch(&n->hier, line,
+                     found.owners ? KM_LINE_S : km_coh_alone(core->coh), &out);
+    queue_write_backs(n, &out);
+    km_prefetch_issue(&n->prefetch, line);
+    km_core_add_fill(n, line, km_clock_up(core->bus_to_core, done));
+    km_core_judge_line(n, line);
+}
+
+/* The reference missed the first level: what the prefetcher makes of it. */
+static void prefetch(struct km_node *n, uint64_t line, const struct km_hier_out *out,
+                     uint64_t begin)
+{
+    uint64_t want[KM_PREFETCH_DEGREE];
+    unsigned nr = km_prefetch_observe(&n->prefetch, line, begin != 0, want);
+
+    if (out->need == KM_NEED_NONE)
+        km_prefetch_use(&n->prefetch, line);
+    for (unsigned i = 0; begin && i < nr; i++)
+        prefetch_line(n, want[i], begin);
+}
+
+/* A hit, in whatever level. Stores behind a store buffer take one cycle; what is still on its way is
+ * waited for. */
+static void charge_hit(struct km_node *n, km_paddr pa, uint32_t bytes, const struct km_hier_out *out,
+                       enum km_access kind, enum km_ref_kind ref)
+{
+    uint64_t line = pa >> n->core->line_shift;
+    uint64_t under_way = n->nr_fills ? km_core_fill_done(n, line) : 0;
+    uint32_t level = out->level > 1 ? n->core->level_cycles[out->level] : 0;
+
+    if (under_way && out->level > 1)
+        n->prefetch.late++;
+    if (kind == KM_ACCESS_STORE && ref == KM_REF_STORE && n->core->store_entries) {
+        uint64_t done = km_max_u64(n->cpu.local_cycles + level, under_way);
+
+        n->cpu.local_cycles += n->cpu.hit_cycles[ref];
+        if (done > n->cpu.local_cycles) {
+            km_core_add_store(n, pa, bytes, done);
+            km_core_add_fill(n, line, done);
+        }
         return;
     }
-    if (out->level > 1)
-        n->cpu.local_cycles += n->core->level_cycles[out->level];
-    if (out->level <= 1 || ref == KM_REF_RMW)
+    n->cpu.local_cycles += level;
+    if (under_way && !(kind == KM_ACCESS_LOAD && km_core_forward(n, pa, bytes)))
+        km_core_wait_fill(n, line);
+    if (kind != KM_ACCESS_FETCH && (out->level <= 1 || ref == KM_REF_RMW))
         n->cpu.local_cycles += n->cpu.hit_cycles[ref];
 }
 
@@ -648,18 +722,49 @@ static void judge_reference(struct km_node *n, uint64_t line, enum km_access kin
         km_core_judge_line(n, line);
 }
 
-uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum km_ref_kind ref)
+/* The reference needs the bus. *begin: first clock of its address phase. */
+static void miss(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access kind,
+                 enum km_ref_kind ref, struct km_hier_out *out, uint64_t *begin)
+{
+    struct km_core *core = n->core;
+    uint64_t line = pa >> core->line_shift;
+    enum km_line_state state = transact(n, line, kind, out->need, begin);
+
+    if (kind != KM_ACCESS_FETCH || !n->hier.split) /* snoops of others may have folded */
+        km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
+    if (state != KM_LINE_I)
+        km_hier_fill(&n->hier, line, kind, state, out);
+    queue_write_backs(n, out);
+    if (ref == KM_REF_RMW && kind != KM_ACCESS_FETCH)
+        n->cpu.local_cycles += n->cpu.hit_cycles[ref];
+    if (ref != KM_REF_STORE || kind != KM_ACCESS_STORE || !core->store_entries)
+        return;
+    /* The CPU goes on at the snoop result; the store waits for its data. */
+    uint64_t done = n->cpu.local_cycles;
+
+    n->cpu.local_cycles =
+        km_min_u64(done, km_clock_up(core->bus_to_core, *begin + core->bus.geom.snoop_clocks));
+    km_core_add_store(n, pa, bytes, done);
+    if (out->need != KM_NEED_WRITE)
+        km_core_add_fill(n, line, done);
+}
+
+uint32_t km_core_line(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access kind,
+                      enum km_ref_kind ref)
 {
     struct km_core *core = n->core;
     uint64_t line = pa >> core->line_shift, begin = 0;
     bool fetch = kind == KM_ACCESS_FETCH && n->hier.split;
+    struct km_cache *l1 = fetch ? &n->hier.l1i : &n->hier.l1d;
     struct km_hier_out out;
 
+    if (ref == KM_REF_RMW) {
+        km_core_drain_stores(n);
+        km_core_drain_wc(n);
+    }
     if (n->nr_wb >= KM_WRITE_BACKS)
         flush_write_backs(n);
     km_core_catch_up(n);
-    if (n->nr_wc && ref == KM_REF_RMW)
-        km_core_drain_wc(n);
     if (core->bus_locks && ref == KM_REF_RMW && kind == KM_ACCESS_STORE) {
         lock_bus(n, line);
         return KM_CACHE_NONE;
@@ -668,30 +773,25 @@ uint32_t km_core_line(struct km_node *n, km_paddr pa, enum km_access kind, enum 
         km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
     km_hier_access(&n->hier, line, kind, &out);
     queue_write_backs(n, &out);
-    if (out.need == KM_NEED_NONE) {
-        charge_hit(n, &out, kind, ref);
-    } else {
-        enum km_line_state state = transact(n, line, kind, out.need, &begin);
-
-        if (!fetch) /* filtered hits cannot have come in between, but snoops fold */
-            km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
-        if (state != KM_LINE_I)
-            km_hier_fill(&n->hier, line, kind, state, &out);
-        if (ref == KM_REF_RMW && kind != KM_ACCESS_FETCH)
-            n->cpu.local_cycles += n->cpu.hit_cycles[ref];
-        queue_write_backs(n, &out);
-    }
+    if (out.need == KM_NEED_NONE)
+        charge_hit(n, pa, bytes, &out, kind, ref);
+    else
+        miss(n, pa, bytes, kind, ref, &out, &begin);
     if (n->nr_wb && begin)
         drain_write_backs(n, begin);
     if (core->judge)
         judge_reference(n, line, kind, &out);
-    if (out.l1_idx == KM_CACHE_NONE || (out.level == 1 && out.need == KM_NEED_NONE))
-        return out.l1_idx;
-    if (fetch) {
-        km_core_unhot_fetch(n, out.l1_idx);
-    } else {
-        km_core_unhot(n, out.l1_idx);
-        n->l1d_tracked[out.l1_idx] = km_sharing_find(&core->sharing, line) != NULL;
+    if (n->prefetch.kind != KM_PREFETCH_NONE && (begin || out.level > 1))
+        prefetch(n, line, &out, begin);
+    if (out.l1_idx == KM_CACHE_NONE || l1->line[out.l1_idx] != line)
+        return KM_CACHE_NONE;
+    if (out.level != 1 || out.need != KM_NEED_NONE) {
+        if (fetch) {
+            km_core_unhot_fetch(n, out.l1_idx);
+        } else {
+            km_core_unhot(n, out.l1_idx);
+            n->l1d_tracked[out.l1_idx] = km_sharing_find(&core->sharing, line) != NULL;
+        }
     }
-    return out.l1_idx;
+    return n->nr_fills && km_core_fill_done(n, line) ? KM_CACHE_NONE : out.l1_idx;
 }

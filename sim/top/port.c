@@ -121,6 +121,18 @@ static void drop_slot(struct km_node *n, unsigned slot)
     km_core_unhot(n, idx);
 }
 
+/* May a LOCKed reference be filtered: is there nothing it would have to wait for? */
+static bool locks_are_free(const struct km_node *n)
+{
+    return !n->core->bus_locks && !n->core->store_entries && !n->nr_wc;
+}
+
+void km_core_unhot_locks(struct km_node *n)
+{
+    for (unsigned slot = 0; slot < KM_HOT_LINES; slot++)
+        n->cpu.hot[slot].kinds &= ~(1u << KM_REF_RMW);
+}
+
 static void make_hot(struct km_node *n, km_vaddr va, uint32_t idx, struct km_tlb_entry *tlb)
 {
     uint32_t vline = va >> n->cpu.line_shift;
@@ -134,7 +146,7 @@ static void make_hot(struct km_node *n, km_vaddr va, uint32_t idx, struct km_tlb
     if (n->l1d_tracked[idx])
         return;
     if (owned)
-        kinds |= 1u << KM_REF_STORE | (n->core->bus_locks ? 0 : 1u << KM_REF_RMW);
+        kinds |= 1u << KM_REF_STORE | (locks_are_free(n) ? 1u << KM_REF_RMW : 0);
     if (hot->vline == vline && n->hot_info[slot].l1_idx == idx) {
         hot->kinds = kinds;
         if (n->hot_info[slot].tlb != tlb) {
@@ -185,7 +197,7 @@ static uint64_t walk_load(void *ctx, km_paddr pa, uint32_t bytes)
         km_core_fail(n, KM_E_INPUT, "page table entry at %#llx lies beyond the end of memory",
                      (unsigned long long)pa);
     n->walk_refs++;
-    km_core_line(n, pa, KM_ACCESS_LOAD, KM_REF_LOAD);
+    km_core_line(n, pa, bytes, KM_ACCESS_LOAD, KM_REF_LOAD);
     uint32_t low = *(const uint32_t *)(const void *)p;
 
     return bytes == 4 ? low : low | (uint64_t) * (const uint32_t *)(const void *)(p + 4) << 32;
@@ -197,7 +209,7 @@ static uint64_t walk_set_bits(void *ctx, km_paddr pa, uint32_t bytes, uint32_t b
     uint8_t *p = n->core->window->phys + pa;
 
     n->walk_refs++;
-    km_core_line(n, pa, KM_ACCESS_STORE, KM_REF_RMW);
+    km_core_line(n, pa, bytes, KM_ACCESS_STORE, KM_REF_RMW);
     *(uint32_t *)(void *)p |= bits;
     uint32_t low = *(uint32_t *)(void *)p;
 
@@ -375,6 +387,7 @@ static void raise_fault(struct km_node *n, km_vaddr va, struct km_walk_access ac
     bool user = cpu->user;
 
     n->core->page_faults++;
+    km_core_drain_stores(n);
     km_core_drop_page(n, va);
     km_pde_cache_drop(&n->pde_cache, va >> km_large_shift(n->mode.pae));
     if (cpu->fault && earlier < KM_FAULT_RETRIES) {
@@ -452,7 +465,7 @@ static void ref_line(struct km_node *n, km_vaddr va, uint32_t bytes, enum km_ref
 
     if (type != KM_MEM_WB && ref_past_caches(n, pa, bytes, kind, type))
         return;
-    uint32_t idx = km_core_line(n, pa, write ? KM_ACCESS_STORE : KM_ACCESS_LOAD, kind);
+    uint32_t idx = km_core_line(n, pa, bytes, write ? KM_ACCESS_STORE : KM_ACCESS_LOAD, kind);
 
     if (n->core->sharing.nr_rows && (idx == KM_CACHE_NONE || n->l1d_tracked[idx]))
         note_sharing(n, pa, bytes, kind);
@@ -506,7 +519,7 @@ static void fetch_line(struct km_node *n, km_vaddr va)
         km_core_uncached(n, pa, n->core->line_bytes, KM_REF_LOAD);
         return;
     }
-    uint32_t idx = km_core_line(n, pa, KM_ACCESS_FETCH, KM_REF_LOAD);
+    uint32_t idx = km_core_line(n, pa, n->core->line_bytes, KM_ACCESS_FETCH, KM_REF_LOAD);
 
     if (!n->hier.split || idx == KM_CACHE_NONE || !n->core->hot_enabled || (n->mode.cr3 && !tlb))
         return;
@@ -615,6 +628,7 @@ static void timed_control(struct km_cpu *cpu, enum km_control reg, uint64_t valu
     struct km_node *n = (struct km_node *)cpu;
 
     km_core_catch_up(n);
+    km_core_drain_stores(n); /* serializing */
     switch (reg) {
     case KM_CTL_CR3:
         load_cr3(n, value);
@@ -647,6 +661,7 @@ static void timed_fence(struct km_cpu *cpu)
 {
     struct km_node *n = (struct km_node *)cpu;
 
+    km_core_drain_stores(n);
     km_core_drain_wc(n);
     cpu->local_cycles += n->core->fence_cycles;
 }
@@ -658,6 +673,7 @@ static void timed_cache_op(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va)
     enum km_memtype type;
 
     km_core_catch_up(n);
+    km_core_drain_stores(n);
     km_core_drain_wc(n);
     n->last_fetch = NO_LINE;
     if (op != KM_CACHE_CLFLUSH) {

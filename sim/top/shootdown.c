@@ -55,6 +55,7 @@ static bool take_one(struct km_node *n)
         if (!ipi->pending || ipi->at != n->ipi_next)
             continue;
         ipi->pending = false;
+        km_core_drain_stores(n);
         n->cpu.local_cycles += n->core->ipi_handler_cycles + flush(n, ipi);
         n->core->node[i].ack_at[n->id] = n->cpu.local_cycles;
         n->shootdown.taken++;
@@ -137,6 +138,7 @@ void km_core_shootdown(struct km_node *n, uint32_t mask, km_vaddr start, km_vadd
     uint32_t targets = 0;
 
     km_core_catch_up(n);
+    km_core_drain_stores(n);
     n->shootdown.started++;
     n->cpu.local_cycles += flush(n, &ipi);
     for (unsigned i = 0; i < core->nr_cpus; i++)

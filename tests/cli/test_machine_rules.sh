@@ -61,6 +61,15 @@ rule '  mtrr: video' 2 'expected START-END=TYPE'
 rule '  wc_buffers: 17' 2 'machine.wc_buffers: 17 is out of range'
 rule '  pde_cache: 65' 2 'machine.pde_cache: 65 is out of range'
 
+# --- buffers and prefetchers
+rule '  store_buffer: 65' 2 'machine.store_buffer: 65 is out of range'
+rule '  fill_buffers: 0' 2 'machine.fill_buffers: 0 is out of range'
+rule '  prefetch: oracle' 2 "machine.prefetch: unknown value 'oracle'"
+rule '  prefetch_degree: 9' 2 'machine.prefetch_degree: 9 is out of range'
+rule '  l2: {size: none}
+  prefetch: stream' 3 'a prefetcher needs a machine.l2'
+rule '  ipi_handler_cycles: 0' 2 'machine.ipi_handler_cycles: 0 is out of range'
+
 accepted '  mtrr: 0xa0000-0xc0000=uc,0xe0000000-0xf0000000=wc
   pde_cache: 16'
 accepted '  l2: {sector: 128, inclusion: inclusive}'

@@ -196,6 +196,36 @@ static void rare_operations(void **state)
     }
 }
 
+/* Store buffers, fill buffers and every prefetcher. */
+static void stores_and_prefetches(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind <= KM_PREFETCH_STRIDE; kind++) {
+        struct run_how how = base_case(kind == 1 ? 1 : 3, kind & 1);
+        struct km_machine_config *m = &how.cfg.machine;
+
+        how.items = 40;
+        how.rare = kind == KM_PREFETCH_STREAM;
+        m->store_buffer = kind == KM_PREFETCH_NEXT ? 0 : 1 + 5 * kind;
+        m->fill_buffers = 1 + kind;
+        m->prefetch = (int)kind;
+        m->prefetch_degree = 1 + kind;
+        m->coherence = (enum km_coherence)(kind % 3);
+        if (kind == KM_PREFETCH_STRIDE)
+            m->l2.inclusion = KM_INCLUSIVE;
+        if (kind == KM_PREFETCH_ADJACENT) {
+            m->l1d.write = KM_WRITE_THROUGH;
+            m->l1d.allocate = false;
+        }
+        vary(&how);
+        struct outcome o = run_random(&how);
+
+        assert_int_equal(o.hw.prefetch.issued > 0, kind != KM_PREFETCH_NONE);
+        assert_true(o.hw.prefetch.useful <= o.hw.prefetch.issued);
+        assert_int_equal(o.hw.buffers.stores > 0, m->store_buffer != 0);
+    }
+}
+
 /* Runs in a child: the SystemC kernel cannot restart. */
 static struct outcome run_in_child(const struct run_how *how)
 {
@@ -239,6 +269,8 @@ static void engines_agree(void **state)
         struct run_how how = base_case(cpus, cpus & 1);
 
         how.paced = cpus == 3;
+        how.rare = cpus >= 3;
+        how.cfg.machine.store_buffer = cpus == 4 ? 8 : 0;
         struct outcome step = run_random(&how);
 
         check_plausible(&how, &step);
@@ -275,6 +307,7 @@ int main(void)
         cmocka_unit_test(quantum_and_filter_change_nothing_8cpu),
         cmocka_unit_test(other_geometries),
         cmocka_unit_test(rare_operations),
+        cmocka_unit_test(stores_and_prefetches),
         cmocka_unit_test(engines_agree),
         cmocka_unit_test(timing_off_leaves_the_same_memory),
     };
