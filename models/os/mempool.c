@@ -20,6 +20,8 @@ static km_vaddr backend_alloc(struct km_mempool *mp, struct km_cpu *cpu, uint32_
         return km_kmem_cache_alloc(l, cpu, mp->cache, gfp);
     if (mp->kind == KM_MEMPOOL_KMALLOC)
         return km_kmalloc(l, cpu, mp->bytes, gfp);
+    if (mp->kind == KM_MEMPOOL_PAGES_ISA)
+        gfp |= KM_GFP_DMA;
     km_pfn pfn = l->p.src.alloc(l->p.src.ctx, cpu, gfp, mp->order);
 
     return pfn == KM_PFN_NONE ? 0 : km_page_va(l->os, pfn);

@@ -10,7 +10,7 @@
  *                 alloc: allocator -> reserve -> allocator, reclaiming -> NULL or sleep
  *                 free:  reserve (if below min_nr, wakes a sleeper) -> allocator
  *
- * Back ends:   a kmem_cache, kmalloc of a size, page blocks of an order (elements are then the
+ * Back ends:   a kmem_cache, kmalloc of a size, page blocks of an order, also of ZONE_DMA (elements are then the
  *              addresses of their struct page).
  * Not modelled: the wait queue: a caller that would sleep gets KM_MEMPOOL_WOULD_SLEEP and comes
  *              back.
@@ -23,7 +23,12 @@
 
 #include "models/os/slab_layer.h"
 
-enum km_mempool_kind { KM_MEMPOOL_SLAB, KM_MEMPOOL_KMALLOC, KM_MEMPOOL_PAGES };
+enum km_mempool_kind {
+    KM_MEMPOOL_SLAB,
+    KM_MEMPOOL_KMALLOC,
+    KM_MEMPOOL_PAGES,
+    KM_MEMPOOL_PAGES_ISA, /* pages below 16 MiB */
+};
 enum km_mempool_result { KM_MEMPOOL_OK, KM_MEMPOOL_EMPTY, KM_MEMPOOL_WOULD_SLEEP };
 
 /* struct mempool_s */
