@@ -240,7 +240,7 @@ struct km_dma_cycle km_i8237_transfer(struct km_i8237 *d, unsigned channel)
         .terminal = c->count == 0,
     };
 
-    KM_BUG_ON(!wants(c));
+    KM_BUG_ON(c->masked);
     d->transfers++;
     if (chip->command & KM_DMA_COMMAND_ROTATE)
         chip->first = (uint8_t)((channel + 1) % 4);
