@@ -8,6 +8,7 @@
 #define KM_SIM_ENGINE_H
 
 #include "models/base/types.h"
+#include "models/dma/device.h"
 #include "sim/base/err.h"
 #include "sim/base/hw_stats.h"
 #include "sim/base/probe.h"
@@ -31,6 +32,11 @@ struct km_engine_ops {
     void (*set_probe)(void *m, const struct km_probe *probe);
     struct km_cpu *(*null_port)(void *m, unsigned cpu);
     int (*run)(void *m, const struct km_program *program, struct km_err *err);
+    /* Gives the machine a device before the run; its index, negative if there is no room (KM_MAX_DEVICES) or timing is
+     * off. */
+    int (*attach)(void *m, const struct km_device_ops *ops, void *dev, bool snooped);
+    /* From a work item, after km_sync(): a driver has started the device. */
+    void (*poke)(void *m, unsigned device);
     void (*stats)(void *m, struct km_hw_stats *out);
     void (*destroy)(void *m);
 };

@@ -61,12 +61,24 @@ struct km_bus_stats {
     uint64_t locks; /* LOCK# transactions */
 };
 
+#define KM_MAX_DEVICES 4u
+
+struct km_dma_stats_hw {
+    const char *name;
+    uint64_t reads, writes, bytes, interrupts;
+    uint64_t snoop_hits, hitm;          /* accesses that found the line in a cache; dirty there */
+    uint64_t stale_reads, stale_writes; /* of a device that is not snooped: memory and a cache disagree */
+    uint64_t wait_cycles;               /* for the bus */
+    uint64_t latency_cycles_sum, latency_cycles_max; /* request to answer */
+};
+
 /* One cache line more than one CPU used (perf c2c vocabulary). */
 struct km_shared_line {
     km_paddr line_pa;
     uint32_t cpus_mask;
     uint64_t readers, writers; /* references by loads, stores */
     uint64_t hitm_local, hitm_remote, invalidations, cycles_lost;
+    uint64_t dma_reads, dma_writes, dma_hitm, dma_invalidations; /* by devices */
     bool overlapping_bytes; /* true sharing: CPUs touched common bytes */
 };
 
@@ -83,6 +95,8 @@ struct km_hw_stats {
     struct km_uncached_stats uncached;
     struct km_bus_stats bus;
     struct km_dram_stats dram;
+    unsigned nr_devices;
+    struct km_dma_stats_hw device[KM_MAX_DEVICES];
     uint32_t nr_shared_lines;
     struct km_shared_line *shared_line; /* owned by the machine; sorted by cycles_lost, then address */
 };

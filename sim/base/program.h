@@ -17,10 +17,13 @@ extern "C" {
 
 struct km_program {
     void *ctx;
-    /* Head of the stream: false when it is exhausted (or failed; ctx knows). due_ns 0 = at once. */
+    /* Head of the stream: false when it is exhausted (or failed; ctx knows). due_ns 0 = at once, KM_NEVER = there
+     * is nothing until a device interrupts. */
     bool (*peek)(void *ctx, unsigned *cpu, uint64_t *due_ns);
     /* Takes the head item and executes it on `cpu` (the one peek named). now_ns = simulated time. */
     void (*run)(void *ctx, struct km_cpu *cpu, uint64_t now_ns);
+    /* A device interrupts: the program puts a work item into the stream, due not before now_ns. NULL without devices. */
+    void (*interrupt)(void *ctx, unsigned device, unsigned line, uint64_t now_ns);
 };
 
 #ifdef __cplusplus

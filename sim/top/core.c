@@ -228,6 +228,7 @@ static void init_times(struct km_core *core, const struct km_machine_config *m)
     core->dram_to_bus = km_clock_ratio_of(m->bus.clock_hz, m->dram.clock_hz);
     core->ns_to_core = km_clock_ratio_of(m->clock_hz, 1000000000u);
     core->core_to_ns = km_clock_ratio_of(1000000000u, m->clock_hz);
+    core->ps_to_core = km_clock_ratio_of(m->clock_hz, 1000000000000ull);
     core->core_to_ps = km_clock_ratio_of(1000000000000ull, m->clock_hz);
     core->hitm_clocks = m->bus.transfer_clocks_hitm;
     core->frontend_dram_clocks = km_clock_up(km_clock_ratio_of(m->dram.clock_hz, 1000000000000ull),
@@ -263,7 +264,7 @@ static int create_nodes(struct km_core *core, const struct km_config *cfg)
     core->node = calloc(m->cpus, sizeof(*core->node));
     if (!core->node)
         return KM_E_NOMEM;
-    core->nr_cpus = m->cpus;
+    core->nr_cpus = core->nr_agents = m->cpus;
     for (unsigned i = 0; i < m->cpus; i++) {
         struct km_node *n = &core->node[i];
         uint64_t seed = cfg->seed + 16 * i;
@@ -472,5 +473,8 @@ void km_core_stats(struct km_core *core, struct km_hw_stats *out)
         .wait_cycles = km_clock_up(core->bus_to_core, b->wait_clocks),
     };
     add_dram(out, core);
+    out->nr_devices = core->nr_agents - core->nr_cpus;
+    for (unsigned i = 0; i < out->nr_devices; i++)
+        out->device[i] = core->device[i].n;
     out->shared_line = km_sharing_report(&core->sharing, &out->nr_shared_lines);
 }

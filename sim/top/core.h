@@ -10,7 +10,7 @@
  * agents can notice of a CPU are its bus transactions; what it can notice of others are their
  * snoops. So:
  *   key      (cycle, phase): when an agent acts next. Phases order agents within a cycle: first
- *            snoops, then references, then the start of work items; within a phase by CPU id.
+ *            snoops, then devices, references, then the start of work items; within a phase by CPU id.
  *   snoop    a reference that started at t and needs the bus is snooped at S >= t + min_snoop,
  *            min_snoop being the lookup time of the private caches plus arbitration and snoop
  *            phases of an idle bus.
@@ -18,6 +18,7 @@
  *            reference at its local time t only while t < horizon, so nothing it looks at can be
  *            outdated: run-ahead is exact.
  *   quantum  additionally caps t - engine time. It adds waits and changes nothing else.
+ * Devices (device.h) are agents without a thread: their keys are known in advance like those of CPUs.
  * Work items start min_snoop cycles after the previous one ended on the same CPU (the dispatch
  * cost), so their start, too, is known to the others in advance and shared host state is touched in
  * time order.
@@ -38,6 +39,7 @@
 #include "sim/base/dram_probe.h"
 #include "sim/config/config.h"
 #include "sim/top/coh_check.h"
+#include "sim/top/device.h"
 #include "sim/top/machine.h"
 #include "sim/top/sharing.h"
 
@@ -47,8 +49,9 @@ extern "C" {
 
 enum {
     KM_PHASE_SNOOP = 0,
-    KM_PHASE_REF = 8,
-    KM_PHASE_ITEM = 16,
+    KM_PHASE_DEVICE = 8, /* before the references: who waits for a device must not go first */
+    KM_PHASE_REF = 16,
+    KM_PHASE_ITEM = 24,
     KM_PHASE_KICK = 32,
     KM_PHASES = 48
 };
@@ -160,6 +163,7 @@ struct km_node {
     km_vaddr last_fetch;     /* line fetched last */
     uint32_t exec_remainder; /* of insns * 100 / issue */
     bool idle;               /* waits for work */
+    bool waiting;            /* for an item's time; an interrupt may come first */
     bool look_out;           /* an item was taken: see who owns the next one */
     uint32_t relaxes_in_row;
     uint64_t wb_line[KM_WRITE_BACKS + KM_HIER_MAX_WB]; /* dirty victims on their way to the bus */
@@ -173,8 +177,8 @@ struct km_node {
 struct km_engine_hooks {
     /* Returns when core->agent[cpu] is the smallest key. */
     void (*yield)(void *ctx, unsigned cpu);
-    /* agent[cpu] of an idle CPU got a key. */
-    void (*kick)(void *ctx, unsigned cpu);
+    /* agent[agent] of an idle CPU or a device got a key. */
+    void (*kick)(void *ctx, unsigned agent);
     /* The run has failed; never returns (the thread is abandoned). */
     void (*halt)(void *ctx, unsigned cpu);
 };
@@ -182,7 +186,9 @@ struct km_engine_hooks {
 struct km_core {
     unsigned nr_cpus;
     struct km_node *node; /* [nr_cpus] */
-    struct km_agent agent[KM_MAX_CPUS];
+    unsigned nr_agents;      /* CPUs, then devices */
+    struct km_agent agent[KM_MAX_CPUS + KM_MAX_DEVICES];
+    struct km_core_device device[KM_MAX_DEVICES];
     const struct km_window *window;
     const struct km_program *program;
     const struct km_engine_hooks *hooks;
@@ -197,7 +203,7 @@ struct km_core {
     uint32_t level_cycles[4]; /* [level] load-to-use */
     uint32_t dtlb_miss_cycles, itlb_miss_cycles, stlb_miss_cycles;
     struct km_clock_ratio core_to_bus, bus_to_core, bus_to_dram, dram_to_bus, ns_to_core,
-        core_to_ns, core_to_ps;
+        core_to_ns, core_to_ps, ps_to_core;
     uint32_t hitm_clocks;
     uint64_t frontend_dram_clocks; /* chipset path, in DRAM clocks, rounded up */
     struct km_bus bus;
@@ -257,7 +263,14 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
     return a->cycle < cycle || (a->cycle == cycle && a->phase < phase);
 }
 
+/* A device has handed an interrupt to the program: let the CPU that has to take it know. */
+void km_core_interrupted(struct km_core *core, uint64_t cycle);
+
 /* memsys.c */
+/* A device's access to memory whose address phase begins at the bus clock `begin`, which is now; returns the clock
+ * at which memory or the owner has answered. */
+uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped, uint64_t begin,
+                     struct km_dma_stats_hw *n);
 /* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1
  * index that now holds the line or KM_CACHE_NONE. */
 uint32_t km_core_line(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access kind,

@@ -79,11 +79,53 @@ class cpu_module : public sc_core::sc_module
     sc_core::sc_event wake_, never_;
 };
 
+/* A device has no thread: its act is a method at its key. */
+class device_module : public sc_core::sc_module
+{
+  public:
+    SC_HAS_PROCESS(device_module);
+
+    device_module(sc_core::sc_module_name name, km_core *core, unsigned agent)
+        : sc_core::sc_module(name), core_(core), agent_(agent)
+    {
+        SC_METHOD(act);
+        sensitive << wake_;
+        dont_initialize();
+    }
+
+    void arm()
+    {
+        const km_agent &key = core_->agent[agent_];
+
+        wake_.cancel();
+        if (key.cycle == KM_NEVER)
+            return;
+        sc_dt::uint64 at = km_clock_down(core_->core_to_ps, key.cycle) + key.phase;
+        sc_dt::uint64 now = sc_core::sc_time_stamp().value();
+
+        wake_.notify(sc_core::sc_time::from_value(at > now ? at - now : 0));
+    }
+
+  private:
+    void act()
+    {
+        if (core_->agent[agent_].cycle == KM_NEVER)
+            return;
+        km_core_device_step(core_, agent_);
+        arm();
+    }
+
+    km_core *core_;
+    unsigned agent_;
+    sc_core::sc_event wake_;
+};
+
 } // namespace
 
 struct km_machine {
     std::unique_ptr<km_core, core_deleter> core;
     std::unique_ptr<cpu_module> cpu[KM_MAX_CPUS];
+    std::unique_ptr<device_module> device[KM_MAX_DEVICES];
     km_functional functional{};
     bool timed = false;
 };
@@ -96,9 +138,14 @@ void sc_yield(void *ctx, unsigned cpu)
     static_cast<km_machine *>(ctx)->cpu[cpu]->sleep();
 }
 
-void sc_kick(void *ctx, unsigned cpu)
+void sc_kick(void *ctx, unsigned agent)
 {
-    static_cast<km_machine *>(ctx)->cpu[cpu]->arm();
+    km_machine *m = static_cast<km_machine *>(ctx);
+
+    if (agent < m->core->nr_cpus)
+        m->cpu[agent]->arm();
+    else
+        m->device[agent - m->core->nr_cpus]->arm();
 }
 
 void sc_halt(void *ctx, unsigned cpu)
@@ -122,6 +169,9 @@ void elaborate(km_machine *m)
     sc_core::sc_set_stop_mode(sc_core::SC_STOP_IMMEDIATE);
     for (unsigned i = 0; i < m->core->nr_cpus; i++)
         m->cpu[i] = std::make_unique<cpu_module>(names[i], m->core.get(), i);
+    for (unsigned i = m->core->nr_cpus; i < m->core->nr_agents; i++)
+        m->device[i - m->core->nr_cpus] = std::make_unique<device_module>(
+            sc_core::sc_gen_unique_name("device"), m->core.get(), i);
 }
 
 } // namespace
@@ -187,6 +237,8 @@ int km_machine_run(struct km_machine *m, const struct km_program *program, struc
     try {
         elaborate(m);
         km_core_start(m->core.get(), program);
+        for (unsigned i = m->core->nr_cpus; i < m->core->nr_agents; i++)
+            sc_kick(m, i);
         sc_core::sc_start();
     } catch (const std::exception &e) {
         return km_fail(err, KM_E_WATCHDOG, nullptr, 0, 0, "SystemC stopped the run: %s", e.what());
@@ -202,6 +254,16 @@ void km_machine_stats(struct km_machine *m, struct km_hw_stats *out)
         *out = km_hw_stats{};
 }
 
+int km_machine_attach(struct km_machine *m, const struct km_device_ops *ops, void *dev, bool snooped)
+{
+    return m->core ? km_core_attach(m->core.get(), ops, dev, snooped) : -1;
+}
+
+void km_machine_poke(struct km_machine *m, unsigned device)
+{
+    km_core_poke(m->core.get(), device);
+}
+
 void km_machine_destroy(struct km_machine *m)
 {
     if (!m)
@@ -209,6 +271,8 @@ void km_machine_destroy(struct km_machine *m)
     /* Modules stay until the process ends: the SystemC kernel still refers to them. */
     for (auto &cpu : m->cpu)
         cpu.release();
+    for (auto &device : m->device)
+        device.release();
     delete m;
 }
 
@@ -240,6 +304,10 @@ extern "C" const struct km_engine_ops km_systemc_engine = {
     [](void *m, const km_probe *probe) { km_machine_set_probe(object(m), probe); },
     [](void *m, unsigned cpu) { return km_machine_null_port(object(m), cpu); },
     [](void *m, const km_program *p, km_err *err) { return km_machine_run(object(m), p, err); },
+    [](void *m, const km_device_ops *ops, void *dev, bool snooped) {
+        return km_machine_attach(object(m), ops, dev, snooped);
+    },
+    [](void *m, unsigned device) { km_machine_poke(object(m), device); },
     [](void *m, km_hw_stats *out) { km_machine_stats(object(m), out); },
     [](void *m) { km_machine_destroy(object(m)); },
 };

@@ -8,6 +8,7 @@
 #ifndef KM_TOP_MACHINE_H
 #define KM_TOP_MACHINE_H
 
+#include "models/dma/device.h"
 #include "sim/base/err.h"
 #include "sim/base/hw_stats.h"
 #include "sim/base/probe.h"
@@ -33,6 +34,10 @@ void km_machine_set_probe(struct km_machine *m, const struct km_probe *probe);
 struct km_cpu *km_machine_null_port(struct km_machine *m, unsigned cpu);
 /* Runs the program to its end. KM_E_WATCHDOG if simulated time stopped advancing. */
 int km_machine_run(struct km_machine *m, const struct km_program *program, struct km_err *err);
+/* A device that takes part in the run (timing must be on): its index, negative if there is no room. */
+int km_machine_attach(struct km_machine *m, const struct km_device_ops *ops, void *dev, bool snooped);
+/* From a work item, after km_sync(): a driver has started the device. */
+void km_machine_poke(struct km_machine *m, unsigned device);
 /* Sum of all counters; the shared-line array stays valid until destroy. */
 void km_machine_stats(struct km_machine *m, struct km_hw_stats *out);
 void km_machine_destroy(struct km_machine *m);

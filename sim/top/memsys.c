@@ -105,17 +105,22 @@ static void snoop_node(struct km_node *other, uint64_t line, enum km_coh_event e
 }
 
 /* *source: who has the newest data (a CPU, its write-back buffer, memory). */
-static struct snooped snoop_others(struct km_node *n, uint64_t line, enum km_coh_event event,
-                                   unsigned *source)
+static struct snooped snoop_all_but(struct km_core *core, unsigned self, uint64_t line,
+                                    enum km_coh_event event, unsigned *source)
 {
-    struct km_core *core = n->core;
     struct snooped found = {.state = KM_LINE_I};
 
     *source = NOBODY;
     for (unsigned i = 0; i < core->nr_cpus; i++)
-        if (i != n->id)
+        if (i != self)
             snoop_node(&core->node[i], line, event, &found, source);
     return found;
+}
+
+static struct snooped snoop_others(struct km_node *n, uint64_t line, enum km_coh_event event,
+                                   unsigned *source)
+{
+    return snoop_all_but(n->core, n->id, line, event, source);
 }
 
 void km_core_l1_loss(void *ctx, bool code, uint32_t idx)
@@ -367,6 +372,66 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
                                             : KM_COH_FILL_ALONE;
 
     return (enum km_line_state)km_coh_at(core->coh, KM_LINE_I, fill)->next;
+}
+
+/* ---- devices -----------------------------------------------------------------------------------
+ */
+
+static void account_dma(struct km_core *core, uint64_t line, const struct snooped *found, bool write)
+{
+    struct km_sharing_row *row =
+        found->owners ? km_sharing_get(&core->sharing, line) : km_sharing_find(&core->sharing, line);
+
+    if (!row)
+        return;
+    row->cpus_mask |= found->owners;
+    row->dma_reads += !write;
+    row->dma_writes += write;
+    row->dma_hitm += (found->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK)) != 0;
+    if (write)
+        row->dma_invalidations += (unsigned)__builtin_popcount(found->owners);
+}
+
+/* A hazard of a device that memory alone sees: what the caches hold of the line. */
+static bool cached_copy(struct km_core *core, uint64_t line, bool dirty_only)
+{
+    for (unsigned i = 0; i < core->nr_cpus; i++) {
+        enum km_line_state state = km_hier_peek(&core->node[i].hier, line);
+
+        if (km_line_dirty(state) || buffered(&core->node[i], line) || (state != KM_LINE_I && !dirty_only))
+            return true;
+    }
+    return false;
+}
+
+uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped, uint64_t begin,
+                     struct km_dma_stats_hw *n)
+{
+    uint64_t line = pa >> core->line_shift, snoop = begin + core->bus.geom.snoop_clocks;
+    unsigned source;
+
+    if (!snooped) {
+        n->stale_writes += write && cached_copy(core, line, false);
+        n->stale_reads += !write && cached_copy(core, line, true);
+    } else {
+        struct snooped found =
+            snoop_all_but(core, KM_MAX_CPUS, line, write ? KM_COH_SNOOP_WRITE : KM_COH_SNOOP_READ, &source);
+
+        account_dma(core, line, &found, write);
+        n->snoop_hits += found.owners != 0;
+        if (found.action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK)) {
+            n->hitm++;
+            snoop = supply(core, line, snoop, &found, source);
+            if (!write)
+                return snoop;
+        }
+    }
+    if (!write)
+        return memory_read(core, line, begin, snoop);
+    memory_write(core, line, snoop, bytes);
+    if (core->judge && snooped)
+        km_coh_check_partial(core->judge, line);
+    return snoop;
 }
 
 /* ---- locked references -------------------------------------------------------

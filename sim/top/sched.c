@@ -30,7 +30,7 @@ static void set_horizon(struct km_node *n)
     struct km_core *core = n->core;
     uint64_t horizon = core->now + km_max_u64(core->quantum, 1);
 
-    for (unsigned i = 0; i < core->nr_cpus; i++)
+    for (unsigned i = 0; i < core->nr_agents; i++)
         if (i != n->id)
             horizon = km_min_u64(horizon, earliest_effect(core, &core->agent[i]));
     n->horizon = horizon;
@@ -41,7 +41,7 @@ static bool is_smallest(const struct km_node *n, uint64_t cycle, uint32_t phase)
 {
     const struct km_core *core = n->core;
 
-    for (unsigned i = 0; i < core->nr_cpus; i++)
+    for (unsigned i = 0; i < core->nr_agents; i++)
         if (i != n->id && km_key_before(&core->agent[i], cycle, phase))
             return false;
     return true;
@@ -81,7 +81,7 @@ static bool wake_owner(struct km_node *n, uint64_t now)
     if (cpu >= core->nr_cpus)
         km_core_fail(n, KM_E_INPUT, "work for CPU %u on a machine with %u CPUs", cpu,
                      core->nr_cpus);
-    if (core->node[cpu].idle)
+    if (core->node[cpu].idle && due_ns != KM_NEVER)
         kick(core, cpu, km_max_u64(now, km_clock_up(core->ns_to_core, due_ns)));
     return true;
 }
@@ -168,6 +168,37 @@ static void sleep_idle(struct km_node *n)
     set_horizon(n);
 }
 
+/* Sleeps until the item's time, or until an interrupt makes another one the next. */
+static void wait_until(struct km_node *n, uint64_t cycle)
+{
+    struct km_core *core = n->core;
+
+    n->waiting = true;
+    core->agent[n->id] = (struct km_agent){cycle, KM_PHASE_ITEM + n->id, KM_EFFECT_ITEM};
+    core->hooks->yield(core->engine, n->id);
+    n->waiting = false;
+    core->now = core->agent[n->id].cycle;
+    n->cpu.local_cycles = km_max_u64(n->cpu.local_cycles, core->now);
+    set_horizon(n);
+}
+
+void km_core_interrupted(struct km_core *core, uint64_t cycle)
+{
+    unsigned cpu;
+    uint64_t due_ns;
+
+    if (!core->program->peek(core->program->ctx, &cpu, &due_ns) || due_ns == KM_NEVER || cpu >= core->nr_cpus)
+        return; /* the CPU that looks next says what is wrong */
+    uint64_t due = km_max_u64(cycle, km_clock_up(core->ns_to_core, due_ns));
+
+    if (core->node[cpu].idle) {
+        kick(core, cpu, due);
+    } else if (core->node[cpu].waiting && core->agent[cpu].cycle > due) {
+        core->agent[cpu] = (struct km_agent){due, KM_PHASE_KICK + cpu, KM_EFFECT_ITEM};
+        core->hooks->kick(core->engine, cpu);
+    }
+}
+
 void km_core_cpu_main(struct km_core *core, unsigned cpu)
 {
     struct km_node *n = &core->node[cpu];
@@ -183,18 +214,23 @@ void km_core_cpu_main(struct km_core *core, unsigned cpu)
             core->ended = true;
             break;
         }
-        if (owner != cpu) {
-            wake_owner(n, n->cpu.local_cycles);
+        if (owner != cpu || due_ns == KM_NEVER) {
+            if (due_ns != KM_NEVER)
+                wake_owner(n, n->cpu.local_cycles);
             sleep_idle(n);
             at_key = true;
             continue;
         }
         uint64_t due = km_clock_up(core->ns_to_core, due_ns);
 
-        if (due > n->cpu.local_cycles)
-            n->cpu.local_cycles = due;
-        else
+        if (due <= n->cpu.local_cycles)
             run_item(n);
+        else if (core->nr_agents == core->nr_cpus)
+            n->cpu.local_cycles = due;
+        else {
+            wait_until(n, due);
+            at_key = true;
+        }
     }
     core->agent[cpu].cycle = KM_NEVER;
 }

@@ -22,6 +22,7 @@ struct km_sharing_row {
     uint64_t line;
     uint32_t cpus_mask;
     uint64_t readers, writers, hitm, invalidations, cycles_lost;
+    uint64_t dma_reads, dma_writes, dma_hitm, dma_invalidations;
     uint64_t read[KM_MAX_CPUS][KM_SHARING_MASK_WORDS];
     uint64_t written[KM_MAX_CPUS][KM_SHARING_MASK_WORDS];
 };

@@ -139,10 +139,10 @@ static int step_run(void *m, const struct km_program *program, struct km_err *er
     while (!s->core->failed) {
         int next = -1;
 
-        for (unsigned i = 0; i < s->core->nr_cpus; i++) {
+        for (unsigned i = 0; i < s->core->nr_agents; i++) {
             const struct km_agent *a = &s->core->agent[i];
 
-            if (s->done[i] || a->cycle == KM_NEVER)
+            if ((i < s->core->nr_cpus && s->done[i]) || a->cycle == KM_NEVER)
                 continue;
             if (next < 0 ||
                 km_key_before(a, s->core->agent[next].cycle, s->core->agent[next].phase))
@@ -150,7 +150,10 @@ static int step_run(void *m, const struct km_program *program, struct km_err *er
         }
         if (next < 0)
             break;
-        swapcontext(&s->loop, &s->thread[next]);
+        if ((unsigned)next < s->core->nr_cpus)
+            swapcontext(&s->loop, &s->thread[next]);
+        else
+            km_core_device_step(s->core, (unsigned)next);
     }
     return km_core_finish(s->core, err);
 }
@@ -165,6 +168,18 @@ static void step_stats(void *m, struct km_hw_stats *out)
         *out = (struct km_hw_stats){0};
 }
 
+static int step_attach(void *m, const struct km_device_ops *ops, void *dev, bool snooped)
+{
+    struct stepper *s = m;
+
+    return s->core ? km_core_attach(s->core, ops, dev, snooped) : -1;
+}
+
+static void step_poke(void *m, unsigned device)
+{
+    km_core_poke(((struct stepper *)m)->core, device);
+}
+
 struct km_core *km_stepper_core(void *m)
 {
     return ((struct stepper *)m)->core;
@@ -177,6 +192,8 @@ const struct km_engine_ops km_stepper_engine = {
     .set_probe = step_set_probe,
     .null_port = step_null_port,
     .run = step_run,
+    .attach = step_attach,
+    .poke = step_poke,
     .stats = step_stats,
     .destroy = step_destroy,
 };

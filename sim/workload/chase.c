@@ -155,7 +155,7 @@ static bool map_small(struct km_pgtable *pt, struct km_cpu *cpu, struct km_windo
 static int run_machine(const struct km_config *cfg, const struct km_engine_ops *engine,
                        const struct km_probe *probe, struct chase *c, struct km_window *w, struct km_err *err)
 {
-    const struct km_program program = {c, chase_peek, chase_run};
+    const struct km_program program = {.ctx = c, .peek = chase_peek, .run = chase_run};
     struct km_pgtable pt;
     km_pfn tables = TABLES_END >> KM_PAGE_SHIFT;
     void *m = NULL;

@@ -567,7 +567,7 @@ static int summarise(struct user_heap *u, struct km_err *err)
 
 static int replay(struct user_heap *u, struct km_err *err)
 {
-    const struct km_program program = {u, program_peek, program_run};
+    const struct km_program program = {.ctx = u, .peek = program_peek, .run = program_run};
     bool timed = u->cfg->timing == KM_TIMING_FULL && u->opt->engine;
     int rc = KM_OK;
 

@@ -121,7 +121,7 @@ static int measure(const struct km_engine_ops *engine, const struct km_config *c
                    enum stream stream, const char *name, uint64_t refs)
 {
     struct bench b = {stream, cfg->machine.cpus, 0, refs};
-    struct km_program program = {&b, bench_peek, bench_run};
+    struct km_program program = {.ctx = &b, .peek = bench_peek, .run = bench_run};
     struct km_err err = {0};
     struct km_hw_stats hw;
     struct km_pgtable pt;

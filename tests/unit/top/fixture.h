@@ -236,6 +236,57 @@ static inline void program_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     p->host_order = (p->host_order ^ (item + 1) * 3) * 0x9e3779b97f4a7c15ull;
 }
 
+/* A device that reads, writes and interrupts at random times where the CPUs work. */
+struct noise {
+    struct km_prng r;
+    struct km_device_next act;
+    uint64_t mean_ps;
+    uint64_t seen; /* hash over what it read, and when */
+};
+
+static inline void noise_choose(struct noise *d, uint64_t after_ps)
+{
+    uint32_t what = km_prng_below(&d->r, 10), cpu = km_prng_below(&d->r, 8);
+    km_vaddr va = what < 3 ? SHARED_VA + 16 * km_prng_below(&d->r, 16) : PRIVATE_VA(cpu) + 32 * km_prng_below(&d->r, 1500);
+
+    d->act = (struct km_device_next){.act = what == 9   ? KM_DEVICE_INTERRUPT
+                                            : what == 8 ? KM_DEVICE_TICK
+                                            : what % 2  ? KM_DEVICE_WRITE
+                                                        : KM_DEVICE_READ,
+                                     .at_ps = after_ps + 1 + km_prng_below(&d->r, (uint32_t)(2 * d->mean_ps)),
+                                     .pa = va - PAGE_OFFSET,
+                                     .bytes = what % 4 ? 16 : 4,
+                                     .line = what};
+}
+
+static inline void noise_next(const void *dev, struct km_device_next *n)
+{
+    *n = ((const struct noise *)dev)->act;
+}
+
+static inline void noise_done(void *dev, uint64_t begin_ps, uint64_t end_ps, uint8_t *data)
+{
+    struct noise *d = (struct noise *)dev;
+    uint32_t v;
+
+    if (d->act.act == KM_DEVICE_READ) {
+        memcpy(&v, data, sizeof(v));
+        d->seen = (d->seen ^ v ^ end_ps << 8 ^ begin_ps) * 0x9e3779b97f4a7c15ull;
+    } else if (d->act.act == KM_DEVICE_WRITE) {
+        memset(data, (int)(end_ps & 0x7f), d->act.bytes);
+    }
+    noise_choose(d, end_ps);
+}
+
+static const struct km_device_ops noise_ops = {"noise", noise_next, noise_done};
+
+static inline void program_interrupt(void *ctx, unsigned device, unsigned line, uint64_t now_ns)
+{
+    struct random_program *p = (struct random_program *)ctx;
+
+    p->host_order = (p->host_order ^ device ^ line << 8 ^ now_ns << 16) * 0x9e3779b97f4a7c15ull;
+}
+
 struct outcome {
     int rc;
     struct km_hw_stats hw;
@@ -259,7 +310,8 @@ struct run_how {
     struct km_config cfg;
     unsigned items;
     uint32_t refs;
-    bool paced, hot_off, paging_off, rare;
+    bool paced, hot_off, paging_off, rare, not_snooped;
+    uint64_t device_ps; /* mean time between the acts of a device; 0: none */
 };
 
 static inline struct outcome run_random(const struct run_how *how)
@@ -292,8 +344,17 @@ static inline struct outcome run_random(const struct run_how *how)
         how->engine->set_cr3(m, km_pgtable_cr3(&pt));
     if (how->hot_off)
         km_stepper_core(m)->hot_enabled = false;
-    struct km_program program = {&prog, program_peek, program_run};
+    struct km_program program = {&prog, program_peek, program_run, program_interrupt};
+    struct noise noise = {.r = {7}, .mean_ps = how->device_ps};
 
+    if (how->device_ps) {
+        noise_choose(&noise, 100);
+        int device = how->engine->attach(m, &noise_ops, &noise, !how->not_snooped);
+
+        if (device)
+            abort();
+        how->engine->poke(m, 0);
+    }
     out.rc = how->engine->run(m, &program, &out.err);
     how->engine->stats(m, &out.hw);
     for (uint32_t i = 0; i < out.hw.nr_shared_lines && i < 64; i++)
@@ -301,7 +362,7 @@ static inline struct outcome run_random(const struct run_how *how)
     out.hw.shared_line = NULL;
     out.memory = hash_bytes(w.phys, 16u << 20);
     out.log = hash_bytes(prog.log, how->items * sizeof(*prog.log));
-    out.host_order = prog.host_order;
+    out.host_order = prog.host_order ^ noise.seen;
     out.count = km_peek32(w.base, COUNT_VA);
     how->engine->destroy(m);
     km_window_release(&w);

@@ -35,7 +35,7 @@ static void solo_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 static struct km_hw_stats run_solo(struct km_config *cfg, void (*body)(struct solo *, struct km_cpu *))
 {
     struct solo s = {.body = body};
-    const struct km_program program = {&s, solo_peek, solo_run};
+    const struct km_program program = {.ctx = &s, .peek = solo_peek, .run = solo_run};
     struct km_err err = {0};
     struct km_hw_stats hw;
     struct km_window w;

@@ -207,7 +207,7 @@ static void cache_control(void **state)
     (void)state;
     struct km_config cfg = small_config(1, true);
     struct control c = {0};
-    const struct km_program program = {&c, control_peek, control_run};
+    const struct km_program program = {.ctx = &c, .peek = control_peek, .run = control_run};
     struct km_err err = {0};
     struct km_hw_stats hw;
     struct km_window w;

@@ -39,7 +39,7 @@ static int run_script(const struct km_config *cfg, bool paging,
                       struct km_shared_line *line, struct km_err *err)
 {
     struct script s = {cfg->machine.cpus, 0, body, arg};
-    const struct km_program program = {&s, script_peek, script_run};
+    const struct km_program program = {.ctx = &s, .peek = script_peek, .run = script_run};
     struct km_window w;
     struct km_pgtable pt;
     km_pfn tables = 1024;

@@ -41,7 +41,7 @@ static void solo_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
 static int run_solo(struct solo *s, const struct km_config *cfg, struct km_hw_stats *hw,
                     struct km_err *err)
 {
-    const struct km_program program = {s, solo_peek, solo_run};
+    const struct km_program program = {.ctx = s, .peek = solo_peek, .run = solo_run};
     struct km_window w;
     km_pfn tables = 1024;
     void *m;
