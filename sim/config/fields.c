@@ -67,9 +67,9 @@ static const struct km_choice coherence_choices[] = {
     {0},
 };
 static const struct km_choice prefetch_choices[] = {
-    {"none", KM_PREFETCH_NONE, "no prefetches"},
     {"adjacent-line", KM_PREFETCH_ADJACENT, "the other line of an aligned pair"},
     {"next-line", KM_PREFETCH_NEXT, "the lines after a miss"},
+    {"none", KM_PREFETCH_NONE, "no prefetches"},
     {"stream", KM_PREFETCH_STREAM, "two neighbouring misses of a page start a stream, up or down"},
     {"stride", KM_PREFETCH_STRIDE, "the same distance twice in a page"},
     {0},
