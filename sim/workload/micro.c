@@ -231,7 +231,7 @@ static int write_rows(const struct micro *m, const char *dir, struct km_err *err
 
 static int run(struct micro *m, const struct km_run_options *opt, struct km_run_summary *sum, struct km_err *err)
 {
-    const struct km_program program = {m, micro_peek, micro_run};
+    const struct km_program program = {.ctx = m, .peek = micro_peek, .run = micro_run};
     unsigned cpu;
     uint64_t due_ns;
     int rc = prepare(m, err);
