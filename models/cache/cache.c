@@ -84,13 +84,10 @@ void km_cache_init(struct km_cache *c, const struct km_cache_geom *g, void *mem)
     g->repl->init(&c->repl);
 }
 
-/* The way that holds the line's sector, else an empty one, else a victim's. */
-static uint32_t choose_way(struct km_cache *c, uint32_t set, uint64_t line, bool *present)
+/* The way of a sectored cache that holds the line's sector, else KM_CACHE_NONE; *empty: the lowest
+ * way without lines, or KM_CACHE_NONE. */
+static uint32_t find_sector(const struct km_cache *c, uint32_t set, uint64_t line, uint32_t *empty)
 {
-    uint32_t empty = KM_CACHE_NONE;
-
-    *present = false;
-
     for (uint32_t way = c->ways; way-- > 0;) {
         const uint64_t *slot = &c->line[(set * c->ways + way) * c->sub];
         bool used = false;
@@ -98,14 +95,34 @@ static uint32_t choose_way(struct km_cache *c, uint32_t set, uint64_t line, bool
         for (uint32_t i = 0; i < c->sub; i++) {
             if (slot[i] == EMPTY)
                 continue;
-            *present = slot[i] >> c->sub_shift == line >> c->sub_shift;
-            if (*present)
+            if (slot[i] >> c->sub_shift == line >> c->sub_shift)
                 return way;
             used = true;
         }
         if (!used)
-            empty = way;
+            *empty = way;
     }
+    return KM_CACHE_NONE;
+}
+
+/* Where a line goes: into its sector, else an empty way, else a victim's. */
+static uint32_t choose_way(struct km_cache *c, uint32_t set, uint64_t line, bool *present)
+{
+    const uint64_t *slot = &c->line[set * c->ways];
+    uint32_t empty = KM_CACHE_NONE;
+
+    *present = false;
+    if (c->sub == 1) {
+        for (uint32_t way = 0; way < c->ways; way++)
+            if (slot[way] == EMPTY)
+                return way;
+        return c->geom.repl->victim(&c->repl, set);
+    }
+    uint32_t way = find_sector(c, set, line, &empty);
+
+    *present = way != KM_CACHE_NONE;
+    if (*present)
+        return way;
     return empty != KM_CACHE_NONE ? empty : c->geom.repl->victim(&c->repl, set);
 }
 

@@ -88,6 +88,12 @@ static inline uint32_t km_cache_find(const struct km_cache *c, uint64_t line)
     uint32_t slots = c->ways << c->sub_shift;
     uint32_t base = km_cache_set(c, line) * slots;
 
+    if (c->sub == 1) { /* apart: a constant step is a third faster */
+        for (uint32_t i = base; i < base + slots; i++)
+            if (c->line[i] == line)
+                return i;
+        return KM_CACHE_NONE;
+    }
     for (uint32_t i = base + ((uint32_t)line & (c->sub - 1)); i < base + slots; i += c->sub)
         if (c->line[i] == line)
             return i;
@@ -115,7 +121,8 @@ static inline void km_cache_touch(struct km_cache *c, uint32_t idx)
 /* Puts a line that is not present into its set; reports what it replaced. Returns its index. */
 uint32_t km_cache_place(struct km_cache *c, uint64_t line, enum km_line_state state,
                         struct km_cache_victim *victim);
-/* The next line of the sector that a line just placed at idx replaced, taken out; false: no more. */
+/* The next line of the sector that a line just placed at idx replaced, taken out; false: no
+ * more. */
 bool km_cache_more_victims(struct km_cache *c, uint32_t idx, struct km_cache_victim *victim);
 /* Empties the place. */
 void km_cache_drop(struct km_cache *c, uint32_t idx);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * coh_mesi.c - MESI as on the P5 and P6 buses: a line nobody else has may be written without asking.
+ * coh_mesi.c - MESI as on the P5 and P6 buses: a line nobody else has may be written without
+ * asking.
  *
  * A modified line that another CPU asks for is supplied by its owner and written back to memory at
  * the same time (implicit write-back). O is not entered.

@@ -50,8 +50,7 @@ const char *km_hier_check(const struct km_cache_geom *l1i, const struct km_cache
             continue;
         if (outer[k]->inclusion == KM_INCLUSIVE && outer[k]->size_bytes < inner)
             return "an inclusive level must hold at least what the levels before it hold";
-        if (outer[k]->inclusion == KM_EXCLUSIVE &&
-            (l1d->write_through || l1d->no_write_allocate))
+        if (outer[k]->inclusion == KM_EXCLUSIVE && (l1d->write_through || l1d->no_write_allocate))
             return "an exclusive level needs a write-back, write-allocate l1d before it";
         if (outer[k]->inclusion == KM_EXCLUSIVE &&
             (outer[k]->write_through || outer[k]->no_write_allocate))
@@ -425,8 +424,8 @@ static void fill_outer(struct km_hier *h, uint64_t line, enum km_line_state stat
                 km_cache_drop(c, idx);
             continue;
         }
-        install_outer(h, k, line,
-                      state == KM_LINE_M && !keep_dirty ? km_coh_alone(h->coh) : state, out);
+        install_outer(h, k, line, state == KM_LINE_M && !keep_dirty ? km_coh_alone(h->coh) : state,
+                      out);
     }
 }
 

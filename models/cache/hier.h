@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * hier.h - the private caches of one CPU as one unit: L1I, L1D and up to two unified outer levels.
  *
- * Models:      which level answers a reference, what state it ends in, which dirty lines leave. Each
- *              outer level is non-inclusive (P6, NetBurst: a miss fills every level, each replaces on
- *              its own), inclusive (what it replaces leaves the inner levels, too) or exclusive (K7,
- *              K8: it takes what the level in front replaces, clean or dirty, and gives it back on a
- *              hit; memory fills pass it by). A dirty victim is written into the next level. The
- *              states follow the protocol table `coh`.
+ * Models:      which level answers a reference, what state it ends in, which dirty lines leave.
+ *              Each outer level is non-inclusive (P6, NetBurst: a miss fills every level, each
+ *              replaces on its own), inclusive (what it replaces leaves the inner levels, too) or
+ *              exclusive (K7, K8: it takes what the level in front replaces, clean or dirty, and
+ *              gives it back on a hit; memory fills pass it by). A dirty victim is written into the
+ *              next level. The states follow the protocol table `coh`.
  * Not modelled: time, sharing between CPUs (the caller asks the bus and snoops the others), MSHRs;
  *              stores do not look for the line in the CPU's own L1I (no self-modifying code).
  * Protocol:    km_hier_access() tries the levels. If it needs the bus it changes nothing but
@@ -81,7 +81,8 @@ void km_hier_prefetch(struct km_hier *h, uint64_t line, enum km_line_state state
 enum km_line_state km_hier_snoop(struct km_hier *h, uint64_t line, enum km_coh_event event,
                                  uint32_t *l1d_idx, uint32_t *l1i_idx);
 /* Writes every dirty line back, level by level from L1 outwards, as at the end of a trace; the
- * lines stay, clean. Returns how many lines went to memory; each is told to `sink` (may be NULL). */
+ * lines stay, clean. Returns how many lines went to memory; each is told to `sink` (may be
+ * NULL). */
 uint64_t km_hier_flush(struct km_hier *h, void (*sink)(void *ctx, uint64_t line), void *ctx);
 /* Drops every line of every level (INVD, or WBINVD after a flush); returns how many were dirty. */
 uint64_t km_hier_drop_all(struct km_hier *h);

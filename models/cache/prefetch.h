@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * prefetch.h - which lines a hardware prefetcher asks for, and whether they were of use.
  *
- * Models:      next-line, adjacent-line (the other half of an aligned pair), stream (the second miss
- *              in a row in one direction starts it) and stride (the same distance twice). All watch
- *              the line numbers of references that missed the first level, per 4 KiB page, and never
- *              leave the page.
+ * Models:      next-line, adjacent-line (the other half of an aligned pair), stream (the second
+ *              miss in a row in one direction starts it) and stride (the same distance twice). All
+ *              watch the line numbers of references that missed the first level, per 4 KiB page,
+ *              and never leave the page.
  * Not modelled: the program counter as a key (references carry none), throttling.
  * Time:        none; the caller decides when the lines are fetched.
  * Counters:    issued; useful: a reference came for the line while it was remembered; late: it was
- *              still on its way then. Accuracy is useful / issued, coverage useful / (useful + misses).
+ *              still on its way then. Accuracy is useful / issued, coverage useful / (useful +
+ *              misses).
  */
 #ifndef KM_CACHE_PREFETCH_H
 #define KM_CACHE_PREFETCH_H
@@ -50,8 +51,8 @@ struct km_prefetch {
 
 void km_prefetch_init(struct km_prefetch *p, enum km_prefetch_kind kind, uint32_t degree,
                       uint32_t line_bytes);
-/* A reference missed the first level. `memory`: it went to memory. Writes the lines to fetch, at most
- * KM_PREFETCH_DEGREE, and returns their number. */
+/* A reference missed the first level. `memory`: it went to memory. Writes the lines to fetch, at
+ * most KM_PREFETCH_DEGREE, and returns their number. */
 unsigned km_prefetch_observe(struct km_prefetch *p, uint64_t line, bool memory, uint64_t *out);
 /* The line is being fetched. */
 void km_prefetch_issue(struct km_prefetch *p, uint64_t line);

@@ -17,11 +17,11 @@ extern "C" {
 #endif
 
 enum km_memtype {
-    KM_MEM_WB, /* cached, written back                                      */
-    KM_MEM_WT, /* cached, stores go through                                 */
-    KM_MEM_WP, /* reads cached, stores go to the bus and drop copies        */
-    KM_MEM_WC, /* not cached, stores gather in write-combining buffers      */
-    KM_MEM_UC, /* not cached, in order                                      */
+    KM_MEM_WB,       /* cached, written back                                      */
+    KM_MEM_WT,       /* cached, stores go through                                 */
+    KM_MEM_WP,       /* reads cached, stores go to the bus and drop copies        */
+    KM_MEM_WC,       /* not cached, stores gather in write-combining buffers      */
+    KM_MEM_UC,       /* not cached, in order                                      */
     KM_MEM_UC_MINUS, /* in the PAT only: UC that an MTRR may turn into WC   */
     KM_MEM_TYPES
 };

@@ -8,9 +8,9 @@
 /* Bits that must be 0. PAE: above 36 address bits (bit 63 is NX or reserved). */
 #define PAE_HIGH_RESERVED 0x7ffffff000000000ull
 #define PAE_PDPTE_RESERVED 0x1e6ull
-#define PAE_LARGE_RESERVED 0x1fe000ull    /* bits 20:13 */
-#define PSE_LARGE_RESERVED 0x3fe000u      /* bits 21:13 without PSE-36 */
-#define PSE36_LARGE_RESERVED 0x3e0000u    /* bits 21:17: frames have 36 bits, 16:13 are 35:32 */
+#define PAE_LARGE_RESERVED 0x1fe000ull /* bits 20:13 */
+#define PSE_LARGE_RESERVED 0x3fe000u   /* bits 21:13 without PSE-36 */
+#define PSE36_LARGE_RESERVED 0x3e0000u /* bits 21:17: frames have 36 bits, 16:13 are 35:32 */
 
 struct walk {
     const struct km_walk_ops *ops;
@@ -93,8 +93,7 @@ static bool finish(struct walk *w, km_paddr at, uint64_t entry, unsigned shift)
     out->dirty = entry & KM_PTE_D;
     out->global = entry & KM_PTE_G;
     /* PCD and PWT are bits 4 and 3; the PAT bit is 12 in a large page's entry. */
-    out->pat_index =
-        (uint8_t)((entry >> 3 & 3) | (entry >> (large ? 12 : 7) & 1) << 2);
+    out->pat_index = (uint8_t)((entry >> 3 & 3) | (entry >> (large ? 12 : 7) & 1) << 2);
     return true;
 }
 

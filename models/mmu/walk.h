@@ -3,8 +3,8 @@
  *
  * Models:      two-level tables with PSE 4 MiB pages (PSE-36: 36-bit frames) and three-level PAE
  *              tables with 2 MiB pages and NX; the A bit set in every directory and leaf entry
- *              used, the D bit in the leaf on a write, each by one LOCKed reference and only when it
- *              is not yet set; PDPTE registers, loaded when CR3 is written; a PDE cache; user,
+ *              used, the D bit in the leaf on a write, each by one LOCKed reference and only when
+ *              it is not yet set; PDPTE registers, loaded when CR3 is written; a PDE cache; user,
  *              write, execute and reserved-bit checks with the error code of the page fault.
  * Not modelled: SMEP, protection keys, #GP for a PDPTE with reserved bits (reported as a fault with
  *              RSVD when it is used).
@@ -30,11 +30,11 @@ struct km_walk_ops {
 
 /* Control registers and what the processor can do. */
 struct km_walk_mode {
-    bool pae, nx;          /* CR4.PAE, EFER.NXE                                      */
-    bool write_protect;    /* CR0.WP: read-only pages are so for the supervisor, too */
+    bool pae, nx;       /* CR4.PAE, EFER.NXE                                      */
+    bool write_protect; /* CR0.WP: read-only pages are so for the supervisor, too */
     bool pse36;
     km_paddr cr3;
-    const uint64_t *pdpte; /* PAE: the four registers; NULL reads the table instead  */
+    const uint64_t *pdpte;          /* PAE: the four registers; NULL reads the table instead  */
     struct km_pde_cache *pde_cache; /* may be NULL */
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * buffers.c - what a CPU has under way beside the reference it waits for: stores in the store buffer
- * and lines in fill buffers.
+ * buffers.c - what a CPU has under way beside the reference it waits for: stores in the store
+ * buffer and lines in fill buffers.
  *
  * Models:      a store that misses holds the CPU until its snoop result; from then on the line is
  *              owned, its data are on their way, and the store waits in the buffer until they are
  *              there. Later references to a line under way wait for it (merge in its fill buffer),
- *              except loads whose bytes one buffered store supplies (forwarding) and further stores.
- *              A full buffer waits for its oldest entry. LOCKed references, fences and uncached
- *              references wait for all stores (Intel SDM vol. 3A 11.10).
+ *              except loads whose bytes one buffered store supplies (forwarding) and further
+ *              stores. A full buffer waits for its oldest entry. LOCKed references, fences and
+ *              uncached references wait for all stores (Intel SDM vol. 3A 11.10).
  * Not modelled: hiding the time up to the snoop result: other CPUs must not be seen later than they
  *              act (core.h), so nothing of this CPU may pass its own snoop.
  * Invariants:  entries whose time has come are as good as gone; a line under way is never filtered.

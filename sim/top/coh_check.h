@@ -2,12 +2,12 @@
  * coh_check.h - an independent judge of coherence: single writer, and every copy holds the last
  * value.
  *
- * The simulated caches carry no data, so a value is a version: every store gets the next number, and
- * the memory system reports where it lets versions travel (a fill from memory or from another CPU, a
- * write-back). The judge knows nothing of protocols or tables; it looks at the states afterwards:
- *   R1 a line in M or E is in no other CPU's caches; R2 at most one CPU has it in O, the others in S;
- *   R3 every valid copy holds the version stored last; R4 so does memory, unless somebody holds the
- *   line dirty (M, O or on its way from a write-back buffer).
+ * The simulated caches carry no data, so a value is a version: every store gets the next number,
+ * and the memory system reports where it lets versions travel (a fill from memory or from another
+ * CPU, a write-back). The judge knows nothing of protocols or tables; it looks at the states
+ *   afterwards: R1 a line in M or E is in no other CPU's caches; R2 at most one CPU has it in O,
+ *   the others in S; R3 every valid copy holds the version stored last; R4 so does memory, unless
+ *   somebody holds the line dirty (M, O or on its way from a write-back buffer).
  * A CPU's levels count as one. Stores that bypass the port through the hot filter are not reported:
  * they go to a line in M, which has one holder.
  */

@@ -183,8 +183,8 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
     };
     n->pde_cache.entries = m->pde_cache;
     n->ipi_next = KM_NEVER;
-    km_prefetch_init(&n->prefetch, n->hier.nr_outer ? (enum km_prefetch_kind)m->prefetch
-                                                    : KM_PREFETCH_NONE,
+    km_prefetch_init(&n->prefetch,
+                     n->hier.nr_outer ? (enum km_prefetch_kind)m->prefetch : KM_PREFETCH_NONE,
                      m->prefetch_degree, core->line_bytes);
     n->pge = m->global_pages;
     n->hier.l1_loss = km_core_l1_loss;
@@ -443,8 +443,8 @@ static void add_node(struct km_hw_stats *out, const struct km_node *n, bool l2_i
 
 static void add_dram(struct km_hw_stats *out, const struct km_core *core)
 {
-    uint64_t clocks = km_clock_down(km_clock_ratio_of(core->dram_cfg.clock_hz, core->clock_hz),
-                                    out->cycles);
+    uint64_t clocks =
+        km_clock_down(km_clock_ratio_of(core->dram_cfg.clock_hz, core->clock_hz), out->cycles);
 
     for (uint32_t i = 0; i < core->dram.nr; i++) {
         const struct km_dram_serial *ch = &core->dram.channel[i];

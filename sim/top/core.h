@@ -10,18 +10,18 @@
  * agents can notice of a CPU are its bus transactions; what it can notice of others are their
  * snoops. So:
  *   key      (cycle, phase): when an agent acts next. Phases order agents within a cycle: first
- *            snoops, then devices, references, then the start of work items; within a phase by CPU id.
- *   snoop    a reference that started at t and needs the bus is snooped at S >= t + min_snoop,
+ *            snoops, then devices, references, then the start of work items; within a phase by CPU
+ *   id. snoop    a reference that started at t and needs the bus is snooped at S >= t + min_snoop,
  *            min_snoop being the lookup time of the private caches plus arbitration and snoop
  *            phases of an idle bus.
  *   horizon  of a CPU: the smallest snoop any other agent may still cause. A CPU handles a
  *            reference at its local time t only while t < horizon, so nothing it looks at can be
  *            outdated: run-ahead is exact.
  *   quantum  additionally caps t - engine time. It adds waits and changes nothing else.
- * Devices (device.h) are agents without a thread: their keys are known in advance like those of CPUs.
- * Work items start min_snoop cycles after the previous one ended on the same CPU (the dispatch
- * cost), so their start, too, is known to the others in advance and shared host state is touched in
- * time order.
+ * Devices (device.h) are agents without a thread: their keys are known in advance like those of
+ * CPUs. Work items start min_snoop cycles after the previous one ended on the same CPU (the
+ * dispatch cost), so their start, too, is known to the others in advance and shared host state is
+ * touched in time order.
  */
 #ifndef KM_TOP_CORE_H
 #define KM_TOP_CORE_H
@@ -67,7 +67,7 @@ enum {
 #define KM_STORE_BUFFER 64u
 #define KM_WC_BUFFERS 16u
 #define KM_FAULT_RETRIES 4u /* of one reference, before the run fails */
-#define KM_INSN_BYTES 4u /* average x86-32 instruction length */
+#define KM_INSN_BYTES 4u    /* average x86-32 instruction length */
 
 /* What may happen at an agent's key. */
 enum km_agent_effect {
@@ -140,12 +140,12 @@ struct km_node {
     struct km_wc_line wc[KM_WC_BUFFERS];
     unsigned nr_wc;
     struct km_uncached_stats uncached;
-    struct km_ipi ipi_from[KM_MAX_CPUS];  /* [sender] */
-    uint64_t ack_at[KM_MAX_CPUS];         /* [target] when it has done what this CPU asked for */
-    uint64_t ipi_next;                    /* earliest arrival; KM_NEVER */
-    uint64_t horizon;                     /* cpu.horizon without ipi_next */
-    uint64_t busy_until;                  /* answering while it had no work */
-    bool in_item, stale_tlb;              /* runs a work item; flush before the next one */
+    struct km_ipi ipi_from[KM_MAX_CPUS]; /* [sender] */
+    uint64_t ack_at[KM_MAX_CPUS];        /* [target] when it has done what this CPU asked for */
+    uint64_t ipi_next;                   /* earliest arrival; KM_NEVER */
+    uint64_t horizon;                    /* cpu.horizon without ipi_next */
+    uint64_t busy_until;                 /* answering while it had no work */
+    bool in_item, stale_tlb;             /* runs a work item; flush before the next one */
     struct km_shootdown_stats shootdown;
     struct km_fill fill[KM_FILL_BUFFERS];
     struct km_store store[KM_STORE_BUFFER]; /* oldest first */
@@ -170,7 +170,7 @@ struct km_node {
     unsigned nr_wb;
     uint64_t slow_refs, ihot_hits, walk_refs, relaxes, items;
     uint64_t dropped_dirty; /* lines INVD threw away */
-    void *mem; /* all arrays above */
+    void *mem;              /* all arrays above */
 };
 
 /* What an engine does for the core. */
@@ -186,7 +186,7 @@ struct km_engine_hooks {
 struct km_core {
     unsigned nr_cpus;
     struct km_node *node; /* [nr_cpus] */
-    unsigned nr_agents;      /* CPUs, then devices */
+    unsigned nr_agents;   /* CPUs, then devices */
     struct km_agent agent[KM_MAX_CPUS + KM_MAX_DEVICES];
     struct km_core_device device[KM_MAX_DEVICES];
     const struct km_window *window;
@@ -267,10 +267,10 @@ static inline bool km_key_before(const struct km_agent *a, uint64_t cycle, uint3
 void km_core_interrupted(struct km_core *core, uint64_t cycle);
 
 /* memsys.c */
-/* A device's access to memory whose address phase begins at the bus clock `begin`, which is now; returns the clock
- * at which memory or the owner has answered. */
-uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped, uint64_t begin,
-                     struct km_dma_stats_hw *n);
+/* A device's access to memory whose address phase begins at the bus clock `begin`, which is now;
+ * returns the clock at which memory or the owner has answered. */
+uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped,
+                     uint64_t begin, struct km_dma_stats_hw *n);
 /* A reference to the line of pa at n's local time, which advances to its completion. Returns the L1
  * index that now holds the line or KM_CACHE_NONE. */
 uint32_t km_core_line(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access kind,

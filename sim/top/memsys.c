@@ -60,7 +60,8 @@ static bool take_buffered(struct km_node *n, uint64_t line)
     return found;
 }
 
-/* When a line that is under way to a node gets there, whatever that node's own time is; 0: it is. */
+/* When a line that is under way to a node gets there, whatever that node's own time is; 0: it
+ * is. */
 static uint64_t fill_end(const struct km_node *n, uint64_t line)
 {
     for (unsigned i = 0; i < n->nr_fills; i++)
@@ -367,7 +368,7 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
         note_move(core, line, KM_COH_MEMORY, n->id);
         return KM_LINE_I;
     }
-    enum km_coh_event fill = invalidate      ? KM_COH_FILL_OWN
+    enum km_coh_event fill = invalidate     ? KM_COH_FILL_OWN
                              : found.owners ? KM_COH_FILL_SHARED
                                             : KM_COH_FILL_ALONE;
 
@@ -377,10 +378,11 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
 /* ---- devices -----------------------------------------------------------------------------------
  */
 
-static void account_dma(struct km_core *core, uint64_t line, const struct snooped *found, bool write)
+static void account_dma(struct km_core *core, uint64_t line, const struct snooped *found,
+                        bool write)
 {
-    struct km_sharing_row *row =
-        found->owners ? km_sharing_get(&core->sharing, line) : km_sharing_find(&core->sharing, line);
+    struct km_sharing_row *row = found->owners ? km_sharing_get(&core->sharing, line)
+                                               : km_sharing_find(&core->sharing, line);
 
     if (!row)
         return;
@@ -398,14 +400,15 @@ static bool cached_copy(struct km_core *core, uint64_t line, bool dirty_only)
     for (unsigned i = 0; i < core->nr_cpus; i++) {
         enum km_line_state state = km_hier_peek(&core->node[i].hier, line);
 
-        if (km_line_dirty(state) || buffered(&core->node[i], line) || (state != KM_LINE_I && !dirty_only))
+        if (km_line_dirty(state) || buffered(&core->node[i], line) ||
+            (state != KM_LINE_I && !dirty_only))
             return true;
     }
     return false;
 }
 
-uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped, uint64_t begin,
-                     struct km_dma_stats_hw *n)
+uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool write, bool snooped,
+                     uint64_t begin, struct km_dma_stats_hw *n)
 {
     uint64_t line = pa >> core->line_shift, snoop = begin + core->bus.geom.snoop_clocks;
     unsigned source;
@@ -414,8 +417,8 @@ uint64_t km_core_dma(struct km_core *core, km_paddr pa, uint32_t bytes, bool wri
         n->stale_writes += write && cached_copy(core, line, false);
         n->stale_reads += !write && cached_copy(core, line, true);
     } else {
-        struct snooped found =
-            snoop_all_but(core, KM_MAX_CPUS, line, write ? KM_COH_SNOOP_WRITE : KM_COH_SNOOP_READ, &source);
+        struct snooped found = snoop_all_but(
+            core, KM_MAX_CPUS, line, write ? KM_COH_SNOOP_WRITE : KM_COH_SNOOP_READ, &source);
 
         account_dma(core, line, &found, write);
         n->snoop_hits += found.owners != 0;
@@ -465,8 +468,8 @@ static void lock_bus(struct km_node *n, uint64_t line)
     struct snooped found;
     uint64_t snoop = purge_line(n, line, begin, &found);
     uint64_t read = km_bus_data(bus, memory_read(core, line, begin, snoop), bus->geom.width_bytes);
-    uint64_t done = km_bus_data(bus, km_bus_request(bus, read) + bus->geom.snoop_clocks,
-                                bus->geom.width_bytes);
+    uint64_t done =
+        km_bus_data(bus, km_bus_request(bus, read) + bus->geom.snoop_clocks, bus->geom.width_bytes);
 
     memory_write(core, line, done, bus->geom.width_bytes);
     bus->address_free = km_max_u64(bus->address_free, done);
@@ -541,7 +544,8 @@ void km_core_store_past(struct km_node *n, km_paddr pa, uint32_t bytes, bool kee
 }
 
 /* Writes a write-combining buffer out: one burst if every byte was written, else the bus-wide words
- * that were touched, one transaction each. The CPU goes on once the last one has its snoop result. */
+ * that were touched, one transaction each. The CPU goes on once the last one has its snoop
+ * result. */
 static void write_combined(struct km_node *n, const struct km_wc_line *wc)
 {
     struct km_core *core = n->core;
@@ -728,8 +732,7 @@ static void prefetch_line(struct km_node *n, uint64_t line, uint64_t begin)
         km_bus_data(&core->bus, memory_read(core, line, start, snoop), core->line_bytes);
 
     note_move(core, line, KM_COH_MEMORY, n->id);
-    km_hier_prefetch(&n->hier, line,
-                     found.owners ? KM_LINE_S : km_coh_alone(core->coh), &out);
+    km_hier_prefetch(&n->hier, line, found.owners ? KM_LINE_S : km_coh_alone(core->coh), &out);
     queue_write_backs(n, &out);
     km_prefetch_issue(&n->prefetch, line);
     km_core_add_fill(n, line, km_clock_up(core->bus_to_core, done));
@@ -749,10 +752,10 @@ static void prefetch(struct km_node *n, uint64_t line, const struct km_hier_out 
         prefetch_line(n, want[i], begin);
 }
 
-/* A hit, in whatever level. Stores behind a store buffer take one cycle; what is still on its way is
- * waited for. */
-static void charge_hit(struct km_node *n, km_paddr pa, uint32_t bytes, const struct km_hier_out *out,
-                       enum km_access kind, enum km_ref_kind ref)
+/* A hit, in whatever level. Stores behind a store buffer take one cycle; what is still on its way
+ * is waited for. */
+static void charge_hit(struct km_node *n, km_paddr pa, uint32_t bytes,
+                       const struct km_hier_out *out, enum km_access kind, enum km_ref_kind ref)
 {
     uint64_t line = pa >> n->core->line_shift;
     uint64_t under_way = n->nr_fills ? km_core_fill_done(n, line) : 0;

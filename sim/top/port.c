@@ -247,8 +247,8 @@ static bool walk(struct km_node *n, km_vaddr va, struct km_walk_access access,
         .vpn = va >> w.shift,
         .frame = w.page_pa >> w.shift,
         .shift = w.shift,
-        .type = (uint8_t)km_memtype_of(&n->core->memtypes,
-                                       w.page_pa | (va & ((1u << w.shift) - 1)), w.pat_index),
+        .type = (uint8_t)km_memtype_of(&n->core->memtypes, w.page_pa | (va & ((1u << w.shift) - 1)),
+                                       w.pat_index),
         .writable = w.writable,
         .dirty = w.dirty,
         .global = w.global,
@@ -262,6 +262,8 @@ static bool walk(struct km_node *n, km_vaddr va, struct km_walk_access access,
 static bool allows(const struct km_node *n, const struct km_tlb_entry *e,
                    struct km_walk_access access)
 {
+    if (!access.write && !access.user && !access.fetch)
+        return true;
     struct km_walk_result page = {
         .writable = e->writable, .user = e->user, .no_execute = e->no_execute};
 
@@ -377,8 +379,8 @@ void km_core_flush_tlbs(struct km_node *n, bool keep_global)
     n->last_fetch = NO_LINE;
 }
 
-/* The program's handler gets the fault, or the run ends with a message. The processor forgets what it
- * knew of the page (SDM 4.10.4.1). */
+/* The program's handler gets the fault, or the run ends with a message. The processor forgets what
+ * it knew of the page (SDM 4.10.4.1). */
 static void raise_fault(struct km_node *n, km_vaddr va, struct km_walk_access access,
                         unsigned earlier)
 {
@@ -401,10 +403,13 @@ static void raise_fault(struct km_node *n, km_vaddr va, struct km_walk_access ac
             return;
     }
     km_core_fail(n, KM_E_INPUT, "page fault at guest address %#x (%s, %s%s), error code %#x", va,
-                 error & KM_PF_RESERVED   ? "reserved bit set"
+                 error & KM_PF_RESERVED  ? "reserved bit set"
                  : error & KM_PF_PRESENT ? access.write ? "not writable" : "not allowed"
-                                          : "not present",
-                 access.user ? "user " : "", access.fetch ? "fetch" : access.write ? "write" : "read",
+                                         : "not present",
+                 access.user ? "user " : "",
+                 access.fetch   ? "fetch"
+                 : access.write ? "write"
+                                : "read",
                  error);
 }
 
@@ -510,9 +515,9 @@ static void fetch_line(struct km_node *n, km_vaddr va)
         n->ihot_hits++;
         return;
     }
-    km_paddr pa = translate_or_fault(
-        n, n->fetch_tlb, va, (struct km_walk_access){.fetch = true, .user = n->cpu.user}, &tlb,
-        &type);
+    km_paddr pa = translate_or_fault(n, n->fetch_tlb, va,
+                                     (struct km_walk_access){.fetch = true, .user = n->cpu.user},
+                                     &tlb, &type);
 
     n->last_fetch = vline; /* a fault handler may have fetched, too */
     if (type == KM_MEM_UC || type == KM_MEM_WC) {
@@ -680,9 +685,9 @@ static void timed_cache_op(struct km_cpu *cpu, enum km_cache_op op, km_vaddr va)
         km_core_drop_caches(n, op == KM_CACHE_WBINVD);
         return;
     }
-    km_core_flush_line(n, translate_or_fault(n, &n->dtlb, va,
-                                             (struct km_walk_access){.user = cpu->user}, &tlb,
-                                             &type));
+    km_core_flush_line(n,
+                       translate_or_fault(n, &n->dtlb, va,
+                                          (struct km_walk_access){.user = cpu->user}, &tlb, &type));
     cpu->local_cycles += n->core->clflush_cycles;
 }
 

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * shootdown.c - TLB shootdown: one CPU makes others forget translations, by interprocessor interrupt.
+ * shootdown.c - TLB shootdown: one CPU makes others forget translations, by interprocessor
+ * interrupt.
  *
  * Models:      the sender flushes its own TLBs, writes the interrupt command once per target
  *              (ipi_send_cycles each) and spins until every target has acknowledged. A target takes
- *              the interrupt at its first reference, instruction fetch or busy-wait step at or after
- *              arrival (ipi_latency_cycles later), spends ipi_handler_cycles and the flush. A CPU
- *              without work answers at once and pays before its next work item; with lazy_tlb it is
- *              not interrupted for user addresses and flushes everything when it gets work.
- *              More pages than KM_FLUSH_PAGES are flushed as a whole (Linux: 33).
+ *              the interrupt at its first reference, instruction fetch or busy-wait step at or
+ *              after arrival (ipi_latency_cycles later), spends ipi_handler_cycles and the flush.
+ *              A CPU without work answers at once and pays before its next work item; with
+ *              lazy_tlb it is not interrupted for user addresses and flushes everything when it
+ *              gets work. More pages than KM_FLUSH_PAGES are flushed as a whole (Linux: 33).
  * Not modelled: interrupts disabled at the target, the APIC bus as a shared medium.
  * Exactness:   a request is posted at a snoop key of the sender, at least min_snoop after it was
- *              known to come, so no target has run past it (core.h). Targets stop filtered references
- *              at the arrival (ipi_next caps their horizon). The sender polls at fixed steps and sees
- *              only acknowledgements that lie before its own time.
+ *              known to come, so no target has run past it (core.h). Targets stop filtered
+ *              references at the arrival (ipi_next caps their horizon). The sender polls at fixed
+ *              steps and sees only acknowledgements that lie before its own time.
  */
 #include "sim/top/core.h"
 
@@ -146,8 +147,7 @@ void km_core_shootdown(struct km_node *n, uint32_t mask, km_vaddr start, km_vadd
             targets |= 1u << i;
     if (!targets)
         return;
-    n->cpu.local_cycles +=
-        (uint64_t)core->ipi_send_cycles * (unsigned)__builtin_popcount(targets);
+    n->cpu.local_cycles += (uint64_t)core->ipi_send_cycles * (unsigned)__builtin_popcount(targets);
     uint64_t now = n->cpu.local_cycles + core->min_snoop;
 
     km_core_advance(n, now, KM_PHASE_SNOOP + n->id, KM_EFFECT_NOW);

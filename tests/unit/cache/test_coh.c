@@ -2,9 +2,9 @@
  * test_coh.c - the protocol tables: explored exhaustively against the rules they must keep.
  *
  * Three nodes, one line, no hierarchy: every reachable combination of states is visited by applying
- * every store, read and eviction at every node. After each step the rules are looked at with values,
- * not with the tables: the newest value is held by every valid copy, and by memory unless a copy is
- * dirty.
+ * every store, read and eviction at every node. After each step the rules are looked at with
+ * values, not with the tables: the newest value is held by every valid copy, and by memory unless
+ * a copy is dirty.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,8 +69,7 @@ static void load(const struct km_coh_protocol *p, struct world *w, unsigned who)
     if (w->state[who] != KM_LINE_I)
         return;
     snoop(p, w, who, KM_COH_SNOOP_READ, &kept);
-    w->state[who] =
-        step(p, KM_LINE_I, kept ? KM_COH_FILL_SHARED : KM_COH_FILL_ALONE, &action);
+    w->state[who] = step(p, KM_LINE_I, kept ? KM_COH_FILL_SHARED : KM_COH_FILL_ALONE, &action);
 }
 
 static void store(const struct km_coh_protocol *p, struct world *w, unsigned who)

@@ -259,7 +259,8 @@ static void contradictions_are_refused(void **state)
 {
     (void)state;
     struct km_cache_geom none = {0};
-    struct km_cache_geom l1 = {.size_bytes = 1024, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
+    struct km_cache_geom l1 = {
+        .size_bytes = 1024, .ways = 4, .line_bytes = 32, .repl = &km_repl_lru};
     struct km_cache_geom l2 = l1, bad;
     unsigned culprit = 9;
 

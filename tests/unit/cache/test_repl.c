@@ -79,8 +79,9 @@ static void plru_follows_the_tree(void **state)
     expect(&km_repl_plru, 2, "ABACB", "mmhmm");
 }
 
-/* Use bits. A B C D set all four; E needs a victim: all are cleared, A (way 0) goes, E's bit is set.
- * B is used; F takes the lowest way without a bit: C. C then takes D's, and D clears all again. */
+/* Use bits. A B C D set all four; E needs a victim: all are cleared, A (way 0) goes, E's bit is
+ * set. B is used; F takes the lowest way without a bit: C. C then takes D's, and D clears all
+ * again. */
 static void nru_evicts_the_unused(void **state)
 {
     (void)state;
@@ -196,8 +197,8 @@ static bool naive_reference(struct naive *n, int line)
 static void agrees_with_naive_references(void **state)
 {
     (void)state;
-    static const struct km_repl_ops *const policy[] = {&km_repl_bit_plru, &km_repl_fifo, &km_repl_lru,
-                                                       &km_repl_nru, &km_repl_srrip};
+    static const struct km_repl_ops *const policy[] = {&km_repl_bit_plru, &km_repl_fifo,
+                                                       &km_repl_lru, &km_repl_nru, &km_repl_srrip};
 
     for (size_t p = 0; p < KM_ARRAY_LEN(policy); p++) {
         struct km_cache_geom g = {
@@ -232,8 +233,8 @@ static void agrees_with_naive_references(void **state)
     }
 }
 
-/* What `lazy` promises: a series of touches may be replaced by one touch per way, in the order of the
- * last ones. */
+/* What `lazy` promises: a series of touches may be replaced by one touch per way, in the order of
+ * the last ones. */
 static void lazy_policies_forget_earlier_touches(void **state)
 {
     (void)state;

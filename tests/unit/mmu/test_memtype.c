@@ -45,10 +45,8 @@ static void all_of_table_11_7(void **state)
     static const char *const columns = "UC UC- WC WT WB WP";
     static const char *const rows[] = {
         "UC UC UC WC UC UC UC", /* the MTRR type first */
-        "WC UC WC WC UC WC UC",
-        "WT UC UC WC WT WT WP",
-        "WB UC UC WC WT WB WP",
-        "WP UC WC WC WT WP WP",
+        "WC UC WC WC UC WC UC", "WT UC UC WC WT WT WP",
+        "WB UC UC WC WT WB WP", "WP UC WC WC WT WP WP",
     };
 
     for (unsigned r = 0; r < 5; r++) {
@@ -68,10 +66,7 @@ static void all_of_table_11_6(void **state)
     (void)state;
     static const char *const rows[] = {
         "UC UC UC UC UC", /* MTRR; then PCD PWT = 00 01 10 11 */
-        "WC WC WC WC UC",
-        "WT WT WT UC UC",
-        "WP WP WP WC UC",
-        "WB WB WT UC UC",
+        "WC WC WC WC UC", "WT WT WT UC UC", "WP WP WP WC UC", "WB WB WT UC UC",
     };
 
     for (unsigned r = 0; r < 5; r++) {
@@ -83,8 +78,8 @@ static void all_of_table_11_6(void **state)
     }
 }
 
-/* At power-on the PAT gives PCD and PWT the meaning they had before it existed, on WB and UC memory;
- * PCD alone (UC-) lets an MTRR make it WC. */
+/* At power-on the PAT gives PCD and PWT the meaning they had before it existed, on WB and UC
+ * memory; PCD alone (UC-) lets an MTRR make it WC. */
 static void power_on_pat_is_compatible(void **state)
 {
     (void)state;
@@ -156,8 +151,10 @@ static void bad_ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_of_table_11_7), cmocka_unit_test(all_of_table_11_6),
-        cmocka_unit_test(power_on_pat_is_compatible), cmocka_unit_test(ranges),
+        cmocka_unit_test(all_of_table_11_7),
+        cmocka_unit_test(all_of_table_11_6),
+        cmocka_unit_test(power_on_pat_is_compatible),
+        cmocka_unit_test(ranges),
         cmocka_unit_test(bad_ranges),
     };
 

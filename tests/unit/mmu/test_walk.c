@@ -50,8 +50,8 @@ static uint64_t set_bits(void *ctx, km_paddr pa, uint32_t bytes, uint32_t bits)
 
 static const struct km_walk_ops ops = {load, set_bits};
 
-/* The supervisor, CR0.WP set, PSE-36 and NX on, PDPTEs read from the table: the error code, or -1 for
- * a translation. */
+/* The supervisor, CR0.WP set, PSE-36 and NX on, PDPTEs read from the table: the error code, or -1
+ * for a translation. */
 #define MAPPED -1
 
 static int walk(struct guest *g, bool pae, km_paddr cr3, km_vaddr va, bool write,
@@ -110,8 +110,7 @@ static void two_level_sets_a_and_d(void **state)
     assert_int_equal(g.locked, 3); /* nothing left to set */
     assert_int_equal(r.refs, 2);
 
-    assert_int_equal(walk(&g, false, 0x1000, 2u << 22 | 0x12345, false, &r),
-                     MAPPED);
+    assert_int_equal(walk(&g, false, 0x1000, 2u << 22 | 0x12345, false, &r), MAPPED);
     assert_int_equal(r.page_pa, 0x800000);
     assert_int_equal(r.shift, 22);
     assert_int_equal(r.refs, 2); /* one load, A */
@@ -186,9 +185,8 @@ static void kernel_tables(bool pae)
         assert_int_equal(r.shift, small ? 12 : large);
     }
     assert_int_equal(g.locked, 0);
-    assert_int_equal(
-        walk(&g, pae, km_pgtable_cr3(&pt), 0xc0000000 + (km_vaddr)lowmem, false, &r),
-        0);
+    assert_int_equal(walk(&g, pae, km_pgtable_cr3(&pt), 0xc0000000 + (km_vaddr)lowmem, false, &r),
+                     0);
     /* One vmalloc page. */
     km_vaddr va = 0xf8123000;
 
@@ -275,7 +273,8 @@ static void rights_and_error_codes(void **state)
     }
 }
 
-/* Not present: P clear, the rest of the code as for any other fault; 2-level tables never report I/D. */
+/* Not present: P clear, the rest of the code as for any other fault; 2-level tables never report
+ *              I/D. */
 static void not_present_codes(void **state)
 {
     (void)state;
@@ -293,8 +292,8 @@ static void not_present_codes(void **state)
     free(g.ram);
 }
 
-/* PSE-36: bits 16:13 of a 4 MiB entry are address bits 35:32; without it they are reserved. Bit 12 is
- * the PAT bit, PCD and PWT are 4 and 3. */
+/* PSE-36: bits 16:13 of a 4 MiB entry are address bits 35:32; without it they are reserved. Bit 12
+ * is the PAT bit, PCD and PWT are 4 and 3. */
 static void pse36_and_pat_bits(void **state)
 {
     (void)state;
@@ -364,12 +363,9 @@ static void cached_structures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_level_sets_a_and_d),
-        cmocka_unit_test(pae_three_levels),
-        cmocka_unit_test(kernel_tables_both_modes),
-        cmocka_unit_test(rights_and_error_codes),
-        cmocka_unit_test(not_present_codes),
-        cmocka_unit_test(pse36_and_pat_bits),
+        cmocka_unit_test(two_level_sets_a_and_d),   cmocka_unit_test(pae_three_levels),
+        cmocka_unit_test(kernel_tables_both_modes), cmocka_unit_test(rights_and_error_codes),
+        cmocka_unit_test(not_present_codes),        cmocka_unit_test(pse36_and_pat_bits),
         cmocka_unit_test(cached_structures),
     };
 

@@ -32,7 +32,8 @@ static void solo_run(void *ctx, struct km_cpu *cpu, uint64_t now_ns)
     s->body(s, cpu);
 }
 
-static struct km_hw_stats run_solo(struct km_config *cfg, void (*body)(struct solo *, struct km_cpu *))
+static struct km_hw_stats run_solo(struct km_config *cfg,
+                                   void (*body)(struct solo *, struct km_cpu *))
 {
     struct solo s = {.body = body};
     const struct km_program program = {.ctx = &s, .peek = solo_peek, .run = solo_run};
@@ -161,11 +162,11 @@ static void prefetches_of_a_stream(void **state)
         unsigned issued, misses;
     } want[] = {
         {KM_PREFETCH_NONE, 1, 0, 0},
-        {KM_PREFETCH_ADJACENT, 1, 256, 256},        /* every even line brings the odd one */
-        {KM_PREFETCH_NEXT, 1, 256, 256},            /* a miss, then a hit that asks for nothing */
-        {KM_PREFETCH_NEXT, 3, 4 * 96, 4 * 32},      /* one miss in four */
-        {KM_PREFETCH_STREAM, 1, 4 * 63, 4 * 65},    /* starts with the second line of a page */
-        {KM_PREFETCH_STREAM, 2, 4 * 84, 4 * 44},    /* lines 1, 4, ... 127: the last one gets none */
+        {KM_PREFETCH_ADJACENT, 1, 256, 256},     /* every even line brings the odd one */
+        {KM_PREFETCH_NEXT, 1, 256, 256},         /* a miss, then a hit that asks for nothing */
+        {KM_PREFETCH_NEXT, 3, 4 * 96, 4 * 32},   /* one miss in four */
+        {KM_PREFETCH_STREAM, 1, 4 * 63, 4 * 65}, /* starts with the second line of a page */
+        {KM_PREFETCH_STREAM, 2, 4 * 84, 4 * 44}, /* lines 1, 4, ... 127: the last one gets none */
     };
     uint64_t without = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_coherence.c - machines under every protocol, hierarchy and kind of lock: judged by
- * coh_check.h while they run (the judge is on in this build or the test says so), and independent of
- * how they are stepped.
+ * coh_check.h while they run (the judge is on in this build or the test says so), and independent
+ * of how they are stepped.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,8 @@ static void all_protocols(void **state)
         how = base_case(8, (enum km_coherence)p);
         run_twice(&how);
     }
-    /* MSI asks before every first store; MOESI writes shared dirty lines back once, not per reader. */
+    /* MSI asks before every first store; MOESI writes shared dirty lines back once, not per
+     * reader. */
     assert_true(o[KM_COHERENCE_MSI].hw.bus.invalidates > o[KM_COHERENCE_MESI].hw.bus.invalidates);
     assert_true(o[KM_COHERENCE_MOESI].hw.dram.writes < o[KM_COHERENCE_MESI].hw.dram.writes);
 }
@@ -221,7 +222,7 @@ static void cache_control(void **state)
     km_stepper_engine.stats(m, &hw);
     /* bus clocks of 7 core cycles: lookup 9, arbitration 2, snoop 4, one more; then 50 */
     assert_in_range(c.flush_cycles, 9 + 7 * 7 + 50, 9 + 6 + 7 * 7 + 50);
-    assert_true(c.after_flush > 60); /* from memory again */
+    assert_true(c.after_flush > 60);                                 /* from memory again */
     assert_true(c.flush_dirty_cycles >= c.flush_cycles + 4 * 7 - 6); /* the line on the bus */
     assert_in_range(c.wbinvd_cycles, 1000 + 50 * 4 * 7, 1000 + 50 * 12 * 7);
     assert_true(c.after_wbinvd > 60);
@@ -234,12 +235,9 @@ static void cache_control(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_protocols),
-        cmocka_unit_test(all_hierarchies),
-        cmocka_unit_test(all_replacements),
-        cmocka_unit_test(write_policies_and_bus_locks),
-        cmocka_unit_test(the_judge_sees),
-        cmocka_unit_test(cache_control),
+        cmocka_unit_test(all_protocols),    cmocka_unit_test(all_hierarchies),
+        cmocka_unit_test(all_replacements), cmocka_unit_test(write_policies_and_bus_locks),
+        cmocka_unit_test(the_judge_sees),   cmocka_unit_test(cache_control),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
