@@ -208,8 +208,8 @@ void km_prep_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uint32_t gfp
 
 km_pfn km_alloc_pages_at_low(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order)
 {
-    km_pfn pfn = from_freelist(os, cpu, gfp, order, KM_WMARK_LOW,
-                               gfp & KM_GFP_KSWAPD_RECLAIM ? KM_ALLOC_KSWAPD : 0);
+    km_pfn pfn = km_get_page_from_freelist(os, cpu, gfp, order, KM_WMARK_LOW,
+                                           gfp & KM_GFP_KSWAPD_RECLAIM ? KM_ALLOC_KSWAPD : 0);
 
     if (pfn != KM_PFN_NONE)
         km_prep_page(os, cpu, pfn, gfp, order);
