@@ -21,9 +21,9 @@ static const struct bench {
     const char *table; /* printed at the end */
 } benches[] = {
     {"lat-mem-rd", "p3-xeon-700x2",
-     "workload: {type: pointer-chase, chase_max: 16MiB, chase_strides: '64B,4KiB', chase_pages: 4k}\n",
+     "machine: {ram: 128MiB}\nworkload: {type: pointer-chase, chase_max: 16MiB, chase_strides: '64B,4KiB', chase_pages: 4k}\n",
      "lat_mem_rd.csv"},
-    {"page-bench", "p4-northwood", "machine: {ram: 256MiB, cpus: 1}\nworkload: {type: page-bench}\n",
+    {"page-bench", "p4-northwood", "machine: {ram: 256MiB, cpus: 1}\nos: {init_on_alloc: false}\nworkload: {type: page-bench}\n",
      "page_bench.csv"},
     {"slab-test", "p4-northwood",
      "machine: {ram: 512MiB, cpus: 1}\nos: {personality: linux-2.6, init_on_alloc: false, freelist_random: false}\n"

@@ -141,26 +141,23 @@ static double ratio(uint64_t a, uint64_t b)
 }
 
 /* Energy in nanojoules, mean power in milliwatts. */
-static json_t *energy_json(const struct km_dram_stats *s, uint64_t sim_ps)
+static void add_energy(json_t *o, const struct km_dram_stats *s, uint64_t sim_ps)
 {
-    json_t *o = json_object();
     const struct {
         const char *key;
         uint64_t pj;
-    } part[] = {{"background_nj", s->background_pj},
-                {"activate_nj", s->activate_pj},
-                {"read_nj", s->read_pj},
-                {"write_nj", s->write_pj},
-                {"refresh_nj", s->refresh_pj}};
+    } part[] = {{"energy_background_nj", s->background_pj},
+                {"energy_activate_nj", s->activate_pj},
+                {"energy_read_nj", s->read_pj},
+                {"energy_write_nj", s->write_pj},
+                {"energy_refresh_nj", s->refresh_pj}};
     uint64_t all = 0;
 
     for (size_t i = 0; i < KM_ARRAY_LEN(part); i++) {
         json_object_set_new(o, part[i].key, json_real((double)part[i].pj / 1e3));
         all += part[i].pj;
     }
-    json_object_set_new(o, "total_nj", json_real((double)all / 1e3));
-    json_object_set_new(o, "mean_mw", json_real(1e3 * ratio(all, sim_ps))); /* pJ / ps = W */
-    return o;
+    json_object_set_new(o, "power_mean_mw", json_real(1e3 * ratio(all, sim_ps))); /* pJ / ps = W */
 }
 
 static void add_commands(json_t *o, const struct km_dram_stats *s)
@@ -205,6 +202,6 @@ json_t *km_hw_dram_json(const struct km_hw_stats *hw)
     set_u64(o, "audit_violations", s->audit_violations);
     add_commands(o, s);
     if (s->energy_valid)
-        json_object_set_new(o, "energy", energy_json(s, hw->sim_ps));
+        add_energy(o, s, hw->sim_ps);
     return o;
 }
