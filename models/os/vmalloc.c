@@ -519,6 +519,23 @@ bool km_vmalloc_adopt(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr at,
     return true;
 }
 
+bool km_vmalloc_refer(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint32_t pages,
+                      km_paddr phys)
+{
+    km_vaddr area = km_vmap_find(&v->vmap, cpu, va);
+    km_vaddr vm = area ? km_ld32(cpu, area + KM_VA_VM) : 0;
+
+    if (!vm || (vm & KM_VB_TAG) || km_ld32(cpu, area + KM_VA_START) != va)
+        return false;
+    v->stats.pages += pages - km_ld32(cpu, vm + KM_VMS_NR_PAGES);
+    if (v->stats.pages > v->stats.peak_pages)
+        v->stats.peak_pages = v->stats.pages;
+    km_st32(cpu, vm + KM_VMS_NR_PAGES, pages);
+    km_st32(cpu, vm + KM_VMS_PHYS, (uint32_t)phys);
+    km_st32(cpu, vm + KM_VMS_PHYS + 4, (uint32_t)(phys >> 32));
+    return true;
+}
+
 /* ---- untimed views -------------------------------------------------------------------------- */
 
 static struct km_vm_info info_of(const struct km_vmalloc *v, const uint8_t *w, km_vaddr area)

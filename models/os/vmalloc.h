@@ -127,6 +127,11 @@ bool km_vmalloc_work(struct km_vmalloc *v, struct km_cpu *cpu);
 bool km_vmalloc_adopt(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr at,
                       uint32_t bytes_with_guard, uint32_t vm_flags, km_vaddr caller);
 
+/* Says that the area at va shows so many pages, or device memory at phys, that others account for: freeing the area
+ * leaves them alone. False: no area begins there. */
+bool km_vmalloc_refer(struct km_vmalloc *v, struct km_cpu *cpu, km_vaddr va, uint32_t pages,
+                      km_paddr phys);
+
 /* For ioremap and vmap blocks: the parts. */
 /* get_vm_area: descriptor address, 0 on failure. bytes without guard. */
 km_vaddr km_vm_area_get(struct km_vmalloc *v, struct km_cpu *cpu, uint32_t bytes, uint32_t align,

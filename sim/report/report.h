@@ -105,6 +105,13 @@ struct km_run_summary {
     /* truth */
     uint64_t buddy_events, buddy_agree;
     uint64_t pfn_events, pfn_agree;
+    struct { /* the kernel's mapped areas (vmalloc probes of the trace) */
+        bool valid; /* the trace says something about them */
+        uint64_t events, agree; /* requests with a traced address, and those that got the same one */
+        uint64_t areas_start, allocs, frees, failed, unknown_frees;
+        uint64_t purges, purged_pages;
+        uint32_t pages, peak_pages;
+    } vmalloc;
     uint64_t first_divergence_ns; /* 0: none */
     char first_divergence[256];   /* what differed, in words */
     char start_state[128];        /* "kpageflags, look-ahead" | "kpageflags" | "e820 + memblock" |

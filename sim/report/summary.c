@@ -144,6 +144,22 @@ static void add_host_dependent(json_t *root, const struct km_run_summary *sum, u
     json_object_set_new(root, "rates", rates);
 }
 
+static json_t *vmalloc_json(const struct km_run_summary *sum)
+{
+    json_t *o = json_object();
+
+    set_u64(o, "areas_start", sum->vmalloc.areas_start);
+    set_u64(o, "allocs", sum->vmalloc.allocs);
+    set_u64(o, "frees", sum->vmalloc.frees);
+    set_u64(o, "failed", sum->vmalloc.failed);
+    set_u64(o, "unknown_frees", sum->vmalloc.unknown_frees);
+    set_u64(o, "purges", sum->vmalloc.purges);
+    set_u64(o, "purged_pages", sum->vmalloc.purged_pages);
+    set_u64(o, "pages", sum->vmalloc.pages);
+    set_u64(o, "peak_pages", sum->vmalloc.peak_pages);
+    return o;
+}
+
 json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *sum,
                         const struct km_hw_stats *hw)
 {
@@ -172,6 +188,8 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
     if (sum->slabs.valid)
         json_object_set_new(root, "slabs", slabs_json(sum));
+    if (sum->vmalloc.valid)
+        json_object_set_new(root, "vmalloc", vmalloc_json(sum));
     json_object_set_new(root, "latency", km_latency_json(&r->latency));
     json_object_set_new(root, "false_sharing", km_false_sharing_json(hw));
     json_object_set_new(root, "cache", km_hw_cache_json(hw));

@@ -200,6 +200,14 @@ json_t *km_truth_json(const struct km_truth *t, const struct km_run_summary *sum
     json_object_set_new(o, "pfn_agreement", share_json(sum->pfn_agree, sum->pfn_events));
     json_object_set_new(o, "pfn_agree", json_integer((json_int_t)sum->pfn_agree));
     json_object_set_new(o, "pfn_events", json_integer((json_int_t)sum->pfn_events));
+    if (sum->vmalloc.valid) {
+        json_t *vm = json_object();
+
+        json_object_set_new(vm, "agreement", share_json(sum->vmalloc.agree, sum->vmalloc.events));
+        json_object_set_new(vm, "agree", json_integer((json_int_t)sum->vmalloc.agree));
+        json_object_set_new(vm, "events", json_integer((json_int_t)sum->vmalloc.events));
+        json_object_set_new(o, "vmalloc", vm);
+    }
     json_object_set_new(o, "first_divergence_ns",
                         json_integer((json_int_t)sum->first_divergence_ns));
     json_object_set_new(o, "first_divergence", json_string(sum->first_divergence));

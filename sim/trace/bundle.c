@@ -257,6 +257,8 @@ static int read_bundle(struct km_bundle *b, struct km_err *err)
         rc = read_messages(b, err);
     if (rc == KM_OK)
         rc = read_facts(b, err);
+    if (rc == KM_OK && b->start.present)
+        rc = km_bundle_vmalloc(b, b->start.dir, err);
     if (rc == KM_OK)
         conclude(b);
     return rc;
@@ -291,5 +293,6 @@ void km_bundle_release(struct km_bundle *b)
     km_bundle_proc_release(&b->end);
     km_bundle_proc_release(&b->early);
     free(b->memblock);
+    free(b->vm_area);
     memset(b, 0, sizeof(*b));
 }

@@ -53,6 +53,17 @@ struct km_memblock_line {
     uint64_t start, end; /* bytes, end exclusive */
 };
 
+enum km_vm_facts_kind { KM_VM_FACTS_AREA, KM_VM_FACTS_MAP_RAM, KM_VM_FACTS_LAZY };
+
+struct km_vm_area_facts { /* one line of /proc/vmallocinfo */
+    enum km_vm_facts_kind kind;
+    uint32_t start, bytes; /* with guard page */
+    uint32_t pages, flags; /* flags: 1 ioremap, 2 vmalloc, 4 vmap, 8 user, 16 DMA */
+    uint64_t phys;         /* 0: none */
+    bool vpages;           /* the page array is itself vmalloc'ed */
+    char caller[96];       /* "function+0x1/0x2" or "" */
+};
+
 struct km_proc_state { /* one of start/, end/, early/ */
     bool present;
     char dir[256];
@@ -93,6 +104,9 @@ struct km_bundle {
     struct km_memblock_line *memblock; /* owned */
     uint64_t free_pages_at_boot; /* dmesg "Memory: nK/..." available at memblock_free_all, pages; 0
                                     unknown */
+    bool vm_areas_known;              /* there is a start/vmallocinfo */
+    unsigned nr_vm_areas;
+    struct km_vm_area_facts *vm_area; /* owned; in address order as the kernel lists them */
     struct km_proc_state start, end, early;
 };
 

@@ -20,6 +20,7 @@ int km_bundle_lines(const char *dir, const char *name, km_bundle_line_fn *fn, vo
 int km_bundle_proc_state(struct km_proc_state *out, const char *dir, struct km_err *err);
 void km_bundle_proc_release(struct km_proc_state *state);
 int km_bundle_slab_files(struct km_proc_state *out, struct km_err *err);
+int km_bundle_vmalloc(struct km_bundle *out, const char *dir, struct km_err *err);
 int km_bundle_dmesg(struct km_bundle *out, const char *dir, struct km_err *err);
 
 #endif

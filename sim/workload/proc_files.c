@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * proc_files.c - the simulated kernel's /proc files: gathers the numbers, sim/report writes the text.
  */
+#include "sim/workload/mapped.h"
 #include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 
@@ -114,4 +115,5 @@ void km_replay_proc(struct km_replay *r, bool at_start)
     write_text(r, at_start, "meminfo", km_proc_meminfo(meminfo, KM_ARRAY_LEN(meminfo)));
     write_text(r, at_start, "vmstat", km_proc_vmstat(vmstat, KM_ARRAY_LEN(vmstat)));
     write_text(r, at_start, "iomem", iomem_text(r));
+    write_text(r, at_start, "vmallocinfo", km_mapped_vmallocinfo(r));
 }

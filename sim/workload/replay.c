@@ -5,6 +5,7 @@
  * timing off the loop here calls it in order; with timing on the machine does, and an event waits for its
  * time stamp (pacing: timestamps) or only for its CPU (back-to-back).
  */
+#include "sim/workload/mapped.h"
 #include "sim/workload/owner.h"
 #include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
@@ -451,6 +452,12 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
         if (rc < 0)
             return rc;
     }
+    if (r->mode->elsewhere) { /* modes that know no addresses of their own have no use for it */
+        int rc = km_mapped_open(r, err);
+
+        if (rc < 0)
+            return rc;
+    }
     r->guest.os.tracer.emit = on_tracepoint;
     r->guest.os.tracer.ctx = r;
     km_replay_proc(r, true);
@@ -476,6 +483,7 @@ static int run(struct km_replay *r, const struct km_run_options *opt, struct km_
     if (r->mode->finish)
         r->mode->finish(r);
     km_live_objects_finish(r);
+    km_mapped_finish(r);
     if (r->sum.lost_events)
         km_warn("%s: %llu events were lost by the tracer: what they said about free lists is missing",
                 r->cfg->workload.trace, (unsigned long long)r->sum.lost_events);
@@ -504,6 +512,7 @@ static void release(struct km_replay *r)
     free(r->spare);
     km_guest_release(&r->guest);
     km_live_objects_release(r);
+    km_mapped_close(r);
     km_replay_trace_close(r);
     if (r->bundle) {
         km_bundle_release(r->bundle);

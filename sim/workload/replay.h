@@ -42,6 +42,7 @@ enum km_skip_reason {
 
 struct km_replay;
 struct km_compact;
+struct km_mapped;
 struct km_pages_state;
 struct km_live_objects;
 struct km_objects;
@@ -99,6 +100,7 @@ struct km_replay {
     struct km_reclaim_model *reclaim; /* reclaim_model.c; NULL: the traced kernel reclaims */
     struct km_live_objects *live;   /* live_objects.c */
     struct km_objects *objects;     /* replay_objects.c */
+    struct km_mapped *mapped;          /* mapped.c; NULL in the literal modes */
     struct km_resync *resync;          /* resync.c; NULL: the model goes its own way */
     struct km_replay_trace *trace_out; /* trace_out.c; NULL: no trace is written */
     const struct km_engine_ops *engine;

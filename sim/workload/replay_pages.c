@@ -13,6 +13,7 @@
  *   hold from the first event of a second CPU (or of init on a single one) on.
  * References: kernel-behaviour C2, C8, C9, H4, H6, H7; start-state notes.
  */
+#include "sim/workload/mapped.h"
 #include "sim/workload/pending.h"
 #include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
@@ -538,6 +539,10 @@ static void pages_event(struct km_replay *r, struct km_cpu *cpu, const struct km
         break;
     default:
         break;
+    }
+    if (km_mapped_event(r, ev)) {
+        r->sum.events_applied++;
+        return;
     }
     km_replay_skip(r, KM_SKIP_NOT_MODELLED);
 }
