@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * ctrl.c - see ctrl.h.
+ *
+ * A step asks every bank with requests for its candidates. Legal clocks only grow, so a bank whose
+ * candidates were all too early is not asked again before the earliest of them (not_before), unless
+ * the candidates themselves change: look_again().
  */
 #include "models/dram/ctrl.h"
 
@@ -75,11 +79,6 @@ static void push_done(struct km_dram_ctrl *c, uint64_t clock, uint64_t arrival)
     c->done_arrival[at] = arrival;
 }
 
-uint64_t km_dram_ctrl_completion(const struct km_dram_ctrl *c)
-{
-    return c->nr_done ? c->done_clock[c->done_head] : KM_NEVER;
-}
-
 uint32_t km_dram_ctrl_complete(struct km_dram_ctrl *c, uint64_t now)
 {
     uint32_t n = 0;
@@ -123,7 +122,11 @@ static void find_candidates(const struct km_dram_ctrl *c, struct km_dram_queue *
     struct km_dram_bank_queue *b = &q->bank[bank];
     uint32_t row = open_row(c, bank);
 
-    b->hit = b->miss = NONE;
+    b->hit = NONE;
+    b->miss = b->head;
+    if (row == KM_DRAM_NO_ROW || b->head == NONE)
+        return;
+    b->miss = NONE;
     for (uint8_t i = b->head; i != NONE && (b->hit == NONE || b->miss == NONE); i = q->next[i]) {
         if (q->req[i].addr.row == row) {
             if (b->hit == NONE)
@@ -154,6 +157,7 @@ static void enqueue(struct km_dram_ctrl *c, struct km_dram_queue *q,
     if (*first == NONE)
         *first = slot;
     q->banks |= 1ull << bank;
+    q->not_before[bank] = 0;
     q->nr++;
 }
 
@@ -174,6 +178,24 @@ static void dequeue(struct km_dram_queue *q, uint32_t bank, uint8_t slot)
     q->next[slot] = q->free;
     q->free = slot;
     q->nr--;
+}
+
+/* A hit leaves: the next one is behind it, the others stay what they are. */
+static void dequeue_hit(const struct km_dram_ctrl *c, struct km_dram_queue *q, uint32_t bank,
+                        uint8_t slot)
+{
+    uint32_t row = open_row(c, bank);
+    uint8_t hit = q->next[slot];
+
+    while (hit != NONE && q->req[hit].addr.row != row)
+        hit = q->next[hit];
+    dequeue(q, bank, slot);
+    q->bank[bank].hit = hit;
+}
+
+static void look_again(struct km_dram_ctrl *c, uint32_t bank)
+{
+    c->read.not_before[bank] = c->write.not_before[bank] = 0;
 }
 
 static uint32_t occupied(const struct km_dram_ctrl *c, const struct km_dram_queue *q)
@@ -276,28 +298,31 @@ struct choice {
 
 #define AFTER_HITS (1ull << 63)
 
-static void consider(struct km_dram_ctrl *c, struct choice *best, struct km_dram_queue *q,
-                     uint32_t bank, uint8_t slot, enum km_dram_cmd cmd, uint64_t now)
+/* Returns the clock from which the command is legal. */
+static inline uint64_t consider(struct km_dram_ctrl *c, struct choice *best,
+                                struct km_dram_queue *q, uint32_t bank, uint8_t slot,
+                                enum km_dram_cmd cmd, uint64_t now)
 {
     struct km_dram_addr a = bank_address(c, bank);
     uint64_t at = km_dram_earliest(&c->dev, cmd, &a);
 
     if (at > now) {
         best->earliest = km_min_u64(best->earliest, at);
-        return;
+        return at;
     }
     uint64_t rank = q ? q->req[slot].age : c->active[bank].age;
 
     if (c->cfg.order == KM_ORDER_ROWHIT && cmd != KM_DRAM_RD && cmd != KM_DRAM_WR)
         rank |= AFTER_HITS;
     if (best->found && best->rank < rank)
-        return;
+        return at;
     best->queue = q;
     best->bank = bank;
     best->slot = slot;
     best->cmd = cmd;
     best->found = true;
     best->rank = rank;
+    return at;
 }
 
 static void choose_active(struct km_dram_ctrl *c, uint64_t now, struct choice *best)
@@ -305,30 +330,38 @@ static void choose_active(struct km_dram_ctrl *c, uint64_t now, struct choice *b
     for (uint64_t left = c->active_banks; left; left &= left - 1) {
         uint32_t bank = (uint32_t)__builtin_ctzll(left);
 
-        consider(c, best, NULL, bank, NONE, c->active[bank].write ? KM_DRAM_WR : KM_DRAM_RD, now);
+        if (c->active_not_before[bank] > now)
+            best->earliest = km_min_u64(best->earliest, c->active_not_before[bank]);
+        else
+            c->active_not_before[bank] =
+                consider(c, best, NULL, bank, NONE,
+                         c->active[bank].write ? KM_DRAM_WR : KM_DRAM_RD, now);
     }
 }
 
-/* The candidates of one bank: the oldest hit, and the oldest request that needs another row. */
-static void choose_in_bank(struct km_dram_ctrl *c, struct km_dram_queue *q, uint32_t bank,
-                           uint64_t now, struct choice *best)
+/* The candidates of one bank: the oldest hit, and the oldest request that needs another row. Returns
+ * the first clock at which one of them is legal. */
+static uint64_t choose_in_bank(struct km_dram_ctrl *c, struct km_dram_queue *q, uint32_t bank,
+                               uint64_t now, struct choice *best)
 {
     const struct km_dram_bank_queue *b = &q->bank[bank];
     bool active = c->active_banks >> bank & 1, capped;
+    uint64_t column_at = KM_NEVER;
 
     if (!(c->open_banks >> bank & 1)) {
         if (!c->cfg.queue_active || c->read.nr_active + c->write.nr_active < c->cfg.queue_active)
-            consider(c, best, q, bank, b->head, KM_DRAM_ACT, now);
-        return;
+            return consider(c, best, q, bank, b->head, KM_DRAM_ACT, now);
+        return now; /* as soon as an active request ends */
     }
     capped = c->cfg.hit_cap && c->hits[bank] >= c->cfg.hit_cap && b->hit != NONE &&
              b->miss != NONE && q->req[b->miss].age < q->req[b->hit].age;
     if (b->hit != NONE && !capped)
-        consider(c, best, q, bank, b->hit, q == &c->write ? KM_DRAM_WR : KM_DRAM_RD, now);
-    if (b->miss == NONE || active)
-        return;
-    if (c->cfg.order != KM_ORDER_ROWHIT || b->hit == NONE || capped)
-        consider(c, best, q, bank, b->miss, KM_DRAM_PRE, now);
+        column_at =
+            consider(c, best, q, bank, b->hit, q == &c->write ? KM_DRAM_WR : KM_DRAM_RD, now);
+    if (b->miss == NONE || active ||
+        !(c->cfg.order != KM_ORDER_ROWHIT || b->hit == NONE || capped))
+        return column_at;
+    return km_min_u64(column_at, consider(c, best, q, bank, b->miss, KM_DRAM_PRE, now));
 }
 
 static void choose_oldest(struct km_dram_ctrl *c, struct km_dram_queue *q, uint64_t now,
@@ -365,8 +398,16 @@ static void choose_queued(struct km_dram_ctrl *c, uint64_t now, struct choice *b
         choose_oldest(c, q, now, best);
         return;
     }
-    for (uint64_t left = q->banks; left; left &= left - 1)
-        choose_in_bank(c, q, (uint32_t)__builtin_ctzll(left), now, best);
+    for (uint64_t left = q->banks; left; left &= left - 1) {
+        uint32_t bank = (uint32_t)__builtin_ctzll(left);
+
+        if (q->not_before[bank] == KM_NEVER)
+            continue;
+        if (q->not_before[bank] > now)
+            best->earliest = km_min_u64(best->earliest, q->not_before[bank]);
+        else
+            q->not_before[bank] = choose_in_bank(c, q, bank, now, best);
+    }
 }
 
 /* ---- issue ---- */
@@ -391,6 +432,7 @@ static void row_changed(struct km_dram_ctrl *c, uint32_t bank)
     else
         c->open_banks |= 1ull << bank;
     c->hits[bank] = 0;
+    look_again(c, bank);
     find_candidates(c, &c->read, bank);
     find_candidates(c, &c->write, bank);
 }
@@ -399,6 +441,7 @@ static void activate(struct km_dram_ctrl *c, const struct choice *best)
 {
     c->active[best->bank] = best->queue->req[best->slot];
     c->active_banks |= 1ull << best->bank;
+    c->active_not_before[best->bank] = 0;
     best->queue->nr_active++;
     dequeue(best->queue, best->bank, best->slot);
     row_changed(c, best->bank);
@@ -419,9 +462,9 @@ static void column(struct km_dram_ctrl *c, const struct choice *best,
     }
     c->hits[best->bank]++;
     c->last_column[best->bank] = now;
+    look_again(c, best->bank);
     if (best->queue) {
-        dequeue(best->queue, best->bank, best->slot);
-        find_candidates(c, best->queue, best->bank);
+        dequeue_hit(c, best->queue, best->bank, best->slot);
     } else {
         c->active_banks &= ~(1ull << best->bank);
         (r->write ? &c->write : &c->read)->nr_active--;

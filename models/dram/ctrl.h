@@ -70,6 +70,7 @@ struct km_dram_queue {
     uint8_t free;
     uint32_t nr, nr_active, max;
     uint64_t banks; /* with requests, a bit each */
+    uint64_t not_before[KM_DRAM_ALL_BANKS]; /* no command for the bank's requests is legal earlier */
     struct km_dram_bank_queue bank[KM_DRAM_ALL_BANKS];
 };
 
@@ -79,6 +80,7 @@ struct km_dram_ctrl {
     struct km_dram_ctrl_cfg cfg;
     struct km_dram_queue read, write;
     struct km_dram_request active[KM_DRAM_ALL_BANKS];
+    uint64_t active_not_before[KM_DRAM_ALL_BANKS];
     uint64_t active_banks, open_banks; /* a bit each */
     uint32_t hits[KM_DRAM_ALL_BANKS];  /* column commands since the row was opened */
     uint64_t last_column[KM_DRAM_ALL_BANKS];
@@ -112,7 +114,10 @@ static inline bool km_dram_ctrl_idle(const struct km_dram_ctrl *c)
     return !c->read.nr && !c->write.nr && !c->active_banks && !c->nr_done;
 }
 /* Clock of the oldest outstanding read completion, KM_NEVER if none. */
-uint64_t km_dram_ctrl_completion(const struct km_dram_ctrl *c);
+static inline uint64_t km_dram_ctrl_completion(const struct km_dram_ctrl *c)
+{
+    return c->nr_done ? c->done_clock[c->done_head] : KM_NEVER;
+}
 /* Takes completions up to and including `now`; returns how many reads ended. */
 uint32_t km_dram_ctrl_complete(struct km_dram_ctrl *c, uint64_t now);
 

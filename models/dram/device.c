@@ -36,6 +36,21 @@ const char *km_dram_check(const struct km_dram_geom *g)
     return km_dram_map_parse(&map, g);
 }
 
+/* The rules once more, by what they wait after and where: what km_dram_issue() walks. */
+static void sort_rules(struct km_dram *d)
+{
+    struct km_dram_rule rule[KM_DRAM_MAX_RULES];
+    uint32_t nr = km_dram_rules(&d->geom, rule);
+
+    for (uint32_t i = 0; i < nr; i++) {
+        struct km_dram_waits *w = &d->waits[rule[i].prev][rule[i].scope];
+
+        KM_BUG_ON(w->nr == KM_DRAM_CMD_NR);
+        w->next[w->nr] = rule[i].next;
+        w->clocks[w->nr++] = (uint32_t)rule[i].clocks;
+    }
+}
+
 void km_dram_init(struct km_dram *d, const struct km_dram_geom *g)
 {
     memset(d, 0, sizeof(*d));
@@ -43,45 +58,37 @@ void km_dram_init(struct km_dram *d, const struct km_dram_geom *g)
     KM_BUG_ON(km_dram_check(g) != NULL);
     km_dram_map_parse(&d->map, g);
     d->burst_clocks = g->burst / g->data_rate;
-    d->nr_rules = km_dram_rules(g, d->rule);
-    for (uint32_t i = 0; i < d->nr_rules; i++)
-        d->first_rule[d->rule[i].prev + 1] = (uint8_t)(i + 1);
-    for (unsigned cmd = 1; cmd <= KM_DRAM_CMD_NR; cmd++)
-        if (d->first_rule[cmd] < d->first_rule[cmd - 1])
-            d->first_rule[cmd] = d->first_rule[cmd - 1];
+    sort_rules(d);
     for (unsigned r = 0; r < KM_DRAM_MAX_RANKS; r++)
         for (unsigned b = 0; b < KM_DRAM_MAX_BANKS; b++)
             d->rank[r].bank[b].row = KM_DRAM_NO_ROW;
 }
 
-static void raise_next(uint64_t *next, uint64_t at)
+static inline void raise_all(uint64_t next[KM_DRAM_CMD_NR], const struct km_dram_waits *w,
+                             uint64_t now)
 {
-    if (*next < at)
-        *next = at;
+    for (uint32_t i = 0; i < w->nr; i++) {
+        uint64_t at = now + w->clocks[i];
+        uint64_t *slot = &next[w->next[i]];
+
+        if (*slot < at)
+            *slot = at;
+    }
 }
 
 static void apply_rules(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,
                         uint64_t now)
 {
     struct km_dram_rank *rank = &d->rank[a->rank];
+    const struct km_dram_waits *w = d->waits[cmd];
 
-    for (uint32_t i = d->first_rule[cmd]; i < d->first_rule[cmd + 1]; i++) {
-        const struct km_dram_rule *rule = &d->rule[i];
-        uint64_t at = now + (uint64_t)rule->clocks;
-
-        switch (rule->scope) {
-        case KM_SCOPE_BANK:
-            raise_next(&rank->bank[a->bank].next[rule->next], at);
-            break;
-        case KM_SCOPE_RANK:
-            raise_next(&rank->next[rule->next], at);
-            break;
-        default: /* other ranks */
-            for (uint32_t r = 0; r < d->geom.ranks; r++)
-                if (r != a->rank)
-                    raise_next(&d->rank[r].next[rule->next], at);
-        }
-    }
+    raise_all(rank->bank[a->bank].next, &w[KM_SCOPE_BANK], now);
+    raise_all(rank->next, &w[KM_SCOPE_RANK], now);
+    if (!w[KM_SCOPE_OTHER_RANKS].nr)
+        return;
+    for (uint32_t r = 0; r < d->geom.ranks; r++)
+        if (r != a->rank)
+            raise_all(d->rank[r].next, &w[KM_SCOPE_OTHER_RANKS], now);
 }
 
 static void change_state(struct km_dram *d, enum km_dram_cmd cmd, const struct km_dram_addr *a,

@@ -75,13 +75,20 @@ struct km_dram_map {
     uint8_t nr_pieces, nr_hashes;
 };
 
-enum km_dram_scope { KM_SCOPE_BANK, KM_SCOPE_RANK, KM_SCOPE_OTHER_RANKS };
+enum km_dram_scope { KM_SCOPE_BANK, KM_SCOPE_RANK, KM_SCOPE_OTHER_RANKS, KM_DRAM_SCOPES };
 
 /* After `prev`, `next` must wait `clocks` in the given scope. */
 struct km_dram_rule {
     uint8_t scope, prev, next;
     int32_t clocks;
     const char *name;
+};
+
+/* All rules of one command in one scope. */
+struct km_dram_waits {
+    uint32_t nr;
+    uint32_t clocks[KM_DRAM_CMD_NR];
+    uint8_t next[KM_DRAM_CMD_NR];
 };
 
 /* "left >= right" between parameters of one device. */
@@ -121,9 +128,7 @@ typedef void km_dram_watch_fn(void *ctx, enum km_dram_cmd cmd, const struct km_d
 struct km_dram {
     struct km_dram_geom geom;
     struct km_dram_map map;
-    struct km_dram_rule rule[KM_DRAM_MAX_RULES];
-    uint32_t nr_rules;
-    uint8_t first_rule[KM_DRAM_CMD_NR + 1]; /* rules are sorted by prev */
+    struct km_dram_waits waits[KM_DRAM_CMD_NR][KM_DRAM_SCOPES]; /* [command issued] */
     struct km_dram_rank rank[KM_DRAM_MAX_RANKS];
     struct km_dram_counts n;
     struct km_dram_audit *audit; /* may be NULL */

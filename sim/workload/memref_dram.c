@@ -70,7 +70,8 @@ static uint32_t complete_all(const struct channels *ch, uint64_t now)
     uint32_t done = 0;
 
     for (uint32_t i = 0; i < ch->nr; i++)
-        done += km_dram_ctrl_complete(ch->ctrl[i], now);
+        if (km_dram_ctrl_completion(ch->ctrl[i]) <= now)
+            done += km_dram_ctrl_complete(ch->ctrl[i], now);
     return done;
 }
 

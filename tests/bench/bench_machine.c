@@ -6,8 +6,8 @@
  *            operation in 40
  * l2         random loads over half of L2
  * dram       random loads over 48 MiB
- * Usage: bench_machine [references in millions, default 20] [cpus, default 1]. Figures go to
- * stdout.
+ * Usage: bench_machine [references in millions, default 20] [cpus, default 1] [stream, default all,
+ * "systemc": allocator on the SystemC engine]. Figures go to stdout.
  */
 #include "models/base/prng.h"
 #include "models/os/pgtable.h"
@@ -163,6 +163,18 @@ static void print_problem(void *ctx, const struct km_err *err)
     km_err_print(err);
 }
 
+static const struct {
+    const char *key, *name;
+    const struct km_engine_ops *engine;
+    enum stream stream;
+    uint32_t part; /* of the references asked for */
+} runs[] = {
+    {"allocator", "allocator", &km_stepper_engine, ALLOCATOR, 1},
+    {"l2", "l2", &km_stepper_engine, L2, 4},
+    {"dram", "dram", &km_stepper_engine, DRAM, 10},
+    {"systemc", "allocator", &km_systemc_engine, ALLOCATOR, 1},
+};
+
 int main(int argc, char **argv)
 {
     uint64_t refs = (argc > 1 ? strtoull(argv[1], NULL, 10) : 20) * 1000000;
@@ -174,11 +186,11 @@ int main(int argc, char **argv)
         return 1;
     cfg.machine.cpus = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1;
     cfg.machine.paging = KM_PAGING_PAE;
-    int rc = measure(&km_stepper_engine, &cfg, ALLOCATOR, "allocator", refs) ||
-             measure(&km_stepper_engine, &cfg, L2, "l2", refs / 4) ||
-             measure(&km_stepper_engine, &cfg, DRAM, "dram", refs / 10) ||
-             measure(&km_systemc_engine, &cfg, ALLOCATOR, "allocator", refs);
+    int rc = 0;
 
+    for (size_t i = 0; !rc && i < KM_ARRAY_LEN(runs); i++)
+        if (argc <= 3 || !strcmp(argv[3], runs[i].key))
+            rc = measure(runs[i].engine, &cfg, runs[i].stream, runs[i].name, refs / runs[i].part);
     km_config_release(&cfg);
     return rc;
 }
