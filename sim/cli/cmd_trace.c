@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "sim/base/err.h"
+#include "sim/base/whole_file.h"
 #include "sim/cli/cli.h"
 #include "sim/trace/bundle.h"
 #include "sim/trace/check.h"
@@ -193,7 +193,7 @@ struct sink { /* where converted text goes: plain or gzip */
     FILE *plain;
     gzFile gz;
     const char *path; /* NULL: stdout */
-    char temporary[512];
+    char temporary[4096];
 };
 
 static int sink_fail(const struct sink *sink, struct km_err *err)
@@ -213,9 +213,8 @@ static int sink_open(struct sink *sink, const char *path, struct km_err *err)
         sink->plain = stdout;
         return KM_OK;
     }
-    if (len + 8 > sizeof(sink->temporary))
+    if (!km_whole_file_begin(sink->temporary, sizeof(sink->temporary), path))
         return km_fail(err, KM_E_USAGE, path, 0, 0, "the path is too long");
-    snprintf(sink->temporary, sizeof(sink->temporary), "%s.part", path);
     if (len > 3 && strcmp(path + len - 3, ".gz") == 0)
         sink->gz = gzopen(sink->temporary, "wb6");
     else
@@ -243,10 +242,11 @@ static int sink_close(struct sink *sink, bool good, struct km_err *err)
         rc = sink_fail(sink, err);
     if (!sink->path)
         return rc;
-    if (rc == KM_OK && rename(sink->temporary, sink->path) != 0)
+    int saved = km_whole_file_end(sink->temporary, sink->path, rc == KM_OK);
+    if (saved) {
+        errno = saved;
         rc = sink_fail(sink, err);
-    if (rc != KM_OK)
-        unlink(sink->temporary);
+    }
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * compare.c - `kmemsim compare`: the table on stdout, and a page with the table and overlaid plots.
  */
+#include "sim/base/whole_file.h"
 #include "sim/report/compare_plot.h"
 #include "sim/report/compare_table.h"
 #include "sim/report/html.h"
@@ -167,7 +168,7 @@ static int write_page(const char *path, const struct km_compare *c,
 {
     char part[KM_OUT_PATH_MAX];
 
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+    if (!km_whole_file_begin(part, sizeof(part), path))
         return km_fail(err, KM_E_USAGE, NULL, 0, 0, "the name of the page is too long");
     FILE *f = fopen(part, "w");
     if (!f)
@@ -177,13 +178,13 @@ static int write_page(const char *path, const struct km_compare *c,
     km_html_tail(f);
     bool bad = fflush(f) || ferror(f);
     int saved_errno = bad ? km_out_write_errno(f) : 0;
-    bad = fclose(f) || bad;
-    if (!ret && !bad && !rename(part, path))
-        return KM_OK;
-    if (!ret)
-        ret = km_fail(err, KM_E_IO, path, 0, 0, "cannot write: %s",
-                      strerror(saved_errno ? saved_errno : errno));
-    unlink(part);
+    if (fclose(f) && !bad) {
+        bad = true;
+        saved_errno = errno;
+    }
+    int end_errno = km_whole_file_end(part, path, !ret && !bad);
+    if (!ret && (bad || end_errno))
+        ret = km_fail(err, KM_E_IO, path, 0, 0, "cannot write: %s", strerror(bad ? saved_errno : end_errno));
     return ret;
 }
 

@@ -32,4 +32,12 @@ expect 2 compare "$tmp/one"
 expect 1 compare "$tmp/one" "$tmp/two" -o "$tmp/no/such/folder.html"
 in_err 'cannot write'
 
+# what is no regular file is written, not replaced
+mkfifo "$tmp/pipe"
+cat "$tmp/pipe" >"$tmp/piped.html" &
+expect 0 compare "$tmp/one" "$tmp/two" -o "$tmp/pipe"
+wait
+[ -p "$tmp/pipe" ] || complain 'a pipe was replaced by a file'
+cmp -s "$tmp/piped.html" "$tmp/compare.html" || complain 'the page that came through a pipe differs'
+
 done_checking

@@ -93,6 +93,14 @@ expect 2 '' 'trace' t
 expect 2 '' 'unknown action' t frobnicate "$work/lost.txt"
 expect 2 '' 'for convert only' t info "$work/lost.txt" -o "$work/x"
 expect 1 '' 'cannot write' t convert "$work/lost.txt" -o "$work/no/such/folder/x.txt"
+# what is no regular file is written, not replaced
+mkfifo "$work/pipe"
+cat "$work/pipe" >"$work/piped" &
+expect 0 '' '' t convert "$work/a.txt" -o "$work/pipe"
+wait
+[ -p "$work/pipe" ] || fail 'a pipe was replaced by a file'
+cmp -s "$work/piped" "$work/b.txt" || fail 'what came through the pipe differs'
+[ ! -e "$work/pipe.part" ] || fail 'a temporary file beside the pipe'
 if [ -w /dev/full ]; then
     t convert "$traces/excerpts/record.txt.gz" >/dev/full 2>"$work/err"
     [ $? = 1 ] || fail 'a full disk goes unnoticed'
