@@ -10,8 +10,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +137,41 @@ static bool holds_run(struct km_outdir *d)
     return false;
 }
 
+/* Two runs at once in one folder would remove each other's files. */
+static int lock_dir(struct km_outdir *d, struct km_err *err)
+{
+    d->lock = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->lock < 0)
+        return km_fail(err, KM_E_IO, d->path, 0, 0, "cannot open the output folder: %s", strerror(errno));
+    if (!flock(d->lock, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+        return KM_OK; /* a file system without locks: as well as can be */
+    close(d->lock);
+    return km_fail(err, KM_E_USAGE, d->path, 0, 0, "another run is writing into this output folder");
+}
+
+/* The folder is there: is it empty, or may its files be replaced? */
+static int clear_dir(struct km_outdir *d, bool force, struct km_err *err)
+{
+    int ret = dir_has_entries(d->path, err);
+
+    if (ret < 0)
+        return ret;
+    if (ret && !force)
+        return km_fail(
+            err, KM_E_USAGE, d->path, 0, 0,
+            "the output folder is not empty; --force replaces the files of the earlier run, "
+            "--out chooses another folder");
+    if (ret && !holds_run(d))
+        return km_fail(err, KM_E_USAGE, d->path, 0, 0,
+                       "the output folder holds files but no results of a run; --force replaces only "
+                       "those, --out chooses another folder");
+    if (ret)
+        remove_run_files(d);
+    if (d->failed && err)
+        *err = d->err;
+    return d->failed ? KM_E_IO : KM_OK;
+}
+
 int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err)
 {
     memset(d, 0, sizeof(*d));
@@ -152,25 +189,19 @@ int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_
         return km_fail(err, KM_E_USAGE, d->path, 0, 0,
                        "the output path exists and is not a folder");
     int ret = make_dirs(d->path, err);
+    if (!ret)
+        ret = lock_dir(d, err);
     if (ret)
         return ret;
-    ret = dir_has_entries(d->path, err);
-    if (ret < 0)
-        return ret;
-    if (ret && !force)
-        return km_fail(
-            err, KM_E_USAGE, d->path, 0, 0,
-            "the output folder is not empty; --force replaces the files of the earlier run, "
-            "--out chooses another folder");
-    if (ret && !holds_run(d))
-        return km_fail(err, KM_E_USAGE, d->path, 0, 0,
-                       "the output folder holds files but no results of a run; --force replaces only "
-                       "those, --out chooses another folder");
+    ret = clear_dir(d, force, err);
     if (ret)
-        remove_run_files(d);
-    if (d->failed && err)
-        *err = d->err;
-    return d->failed ? KM_E_IO : KM_OK;
+        km_outdir_close(d);
+    return ret;
+}
+
+void km_outdir_close(struct km_outdir *d)
+{
+    close(d->lock);
 }
 
 int km_outdir_subdir(struct km_outdir *d, const char *name)

@@ -20,6 +20,7 @@ struct km_outdir {
     char path[KM_OUT_PATH_MAX];
     struct km_err err; /* first failure */
     bool failed;
+    int lock; /* descriptor of the folder, locked; see km_outdir_close */
 };
 
 struct km_out {
@@ -28,8 +29,10 @@ struct km_out {
     char name[64];
 };
 
-/* Makes the folder (and its parents) usable; see km_report_open for `force`. */
+/* Makes the folder (and its parents) usable and keeps other runs out of it until km_outdir_close; see
+ * km_report_open for `force`. On error there is nothing to close. */
 int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err);
+void km_outdir_close(struct km_outdir *d);
 int km_outdir_subdir(struct km_outdir *d, const char *name);
 /* "DIR/name"; false (and an error) if it does not fit. */
 bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name,

@@ -258,5 +258,6 @@ void km_report_close(struct km_report *r)
     km_vcd_free(r->vcd);
     km_latency_release(&r->latency);
     km_callsites_release(&r->callsites);
+    km_outdir_close(&r->dir);
     free(r);
 }
