@@ -27,7 +27,7 @@ struct km_plot {
     const char *name;  /* NAME.svg, NAME.gp      */
     const char *title; /* heading in report.html */
     const char *help;  /* how to read it         */
-    const char *none;  /* what an absent plot means */
+    const char *none;  /* what an absent plot means; NULL: other workloads have no such section */
     /* Reads DIR/... and writes the data; 1: something to draw, 0: nothing, negative: enum km_errno.
      */
     int (*data)(const char *dir, FILE *out, struct km_plot_args *args, struct km_err *err);

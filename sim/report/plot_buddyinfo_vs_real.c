@@ -27,7 +27,6 @@ const struct km_plot km_plot_buddyinfo_vs_real = {
             "/proc/buddyinfo said at that moment of the trace. Circles on their line mean the "
             "simulation is right. The "
             "narrow panel below counts the blocks that differ, over all orders.",
-    .none = "The trace carries no truth samples, so the simulation cannot be compared with the "
-            "real kernel.",
+    .none = "No sample of a real kernel's free lists was compared with this run.",
     .data = data,
 };

@@ -48,6 +48,5 @@ const struct km_plot km_plot_lat_mem_rd = {
     .help = "Time per load when every load needs the one before (upwards) in buffers of growing size "
             "(to the right), one curve per distance of the elements. A step is the end of a cache, or "
             "with large distances of a TLB; the last level is main memory.",
-    .none = "No pointer chase ran (workload.type: pointer-chase, kmemsim bench lat-mem-rd).",
     .data = data,
 };

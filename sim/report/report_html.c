@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TOP_ROWS = 20, EVENT_KINDS = 64 };
 
@@ -272,6 +273,26 @@ static void write_inferred(FILE *f, const json_t *truth)
         fputs(". None of it tells the model which page a request gets.</p>\n", f);
 }
 
+/* Why no sample was compared. */
+static void write_no_truth(FILE *f, const json_t *s)
+{
+    const json_t *carried = json_object_get(s, "carried_over");
+    const char *workload = json_string_value(json_object_get(json_object_get(s, "setup"), "workload"));
+
+    if (carried)
+        fprintf(f,
+                "<p>A what-if: the machine is not the traced one, so that its free lists cannot be compared with "
+                "the real kernel's. Of the start state %lld pages moved to other frames, %lld did not fit.</p>\n",
+                (long long)json_integer_value(json_object_get(carried, "moved_pages")),
+                (long long)json_integer_value(json_object_get(carried, "dropped_pages")));
+    else if (workload && strcmp(workload, "replay") != 0)
+        fputs("<p>No kernel trace was replayed: there is no real kernel to compare with.</p>\n", f);
+    else
+        fputs("<p>The trace carries no truth samples: the free lists cannot be compared with the "
+              "real kernel's.</p>\n",
+              f);
+}
+
 static void write_truth(FILE *f, const json_t *s)
 {
     static const char *const columns[] = {"Zone",
@@ -286,9 +307,7 @@ static void write_truth(FILE *f, const json_t *s)
 
     heading(f, "Is it true?");
     if (!json_object_size(zones)) {
-        fputs("<p>The trace carries no truth samples: the free lists cannot be compared with the "
-              "real kernel's.</p>\n",
-              f);
+        write_no_truth(f, s);
     } else {
         table_open(f, columns, KM_ARRAY_LEN(columns), 2);
         json_object_foreach(zones, name, z) write_skill_row(f, name, z);
@@ -322,18 +341,20 @@ static void write_truth(FILE *f, const json_t *s)
 static void write_plot(FILE *f, const struct km_outdir *d, const struct km_plot *plot)
 {
     char path[KM_OUT_PATH_MAX + 64], data[KM_OUT_PATH_MAX + 64];
-    FILE *has_data;
 
-    heading(f, plot->title);
     snprintf(path, sizeof(path), "%s/plots/%s.svg", d->path, plot->name);
     snprintf(data, sizeof(data), "%s/plots/data/%s.dat", d->path, plot->name);
+    bool has_data = !access(data, R_OK);
+
+    if (!plot->none && !has_data)
+        return;
+    heading(f, plot->title);
     fputs("<figure>", f);
     bool shown = km_html_inline_svg(f, path, plot->name);
     fputs("</figure>\n<p>", f);
     if (shown) {
         km_html_text(f, plot->help);
-    } else if ((has_data = fopen(data, "r"))) {
-        fclose(has_data);
+    } else if (has_data) {
         fprintf(f,
                 "The plot was not drawn (is gnuplot installed?); its data is in "
                 "<code>plots/data/%s.dat</code>.",

@@ -304,6 +304,47 @@ static void force_removes_only_files_of_a_run(void **state)
     assert_false(exists_in(s->dir, "truth.csv.part"));
 }
 
+static void a_folder_in_use_is_refused(void **state)
+{
+    struct scratch *s = *state;
+    struct km_config cfg;
+    struct km_err err = {0};
+    struct km_report *first = open_report(s->dir, false), *second = NULL;
+
+    plain_config(&cfg);
+    assert_int_equal(km_report_open(&second, s->dir, &cfg, true, &err), KM_E_USAGE);
+    assert_non_null(strstr(err.msg, "another run"));
+    assert_null(second);
+    finish(first);
+    assert_true(exists_in(s->dir, "summary.json"));
+    km_report_close(open_report(s->dir, true));
+}
+
+/* A page names the reason why nothing was compared with a real kernel, and has no plots of other workloads. */
+static void what_if_is_not_called_a_trace_without_samples(void **state)
+{
+    struct scratch *s = *state;
+    struct km_config cfg;
+    struct km_err err = {0};
+    struct km_report *r = NULL;
+    struct km_run_summary sum = {
+        .complete = true, .events = 1000, .elsewhere = true, .start_moved_pages = 4711, .start_dropped_pages = 815};
+    char *page;
+
+    plain_config(&cfg);
+    cfg.report.html = true;
+    assert_int_equal(km_report_open(&r, s->dir, &cfg, false, &err), KM_OK);
+    assert_int_equal(km_report_finish(r, &sum, NULL, &err), KM_OK);
+    km_report_close(r);
+    page = read_in(s->dir, "report.html");
+    assert_non_null(strstr(page, "A what-if"));
+    assert_non_null(strstr(page, "4711 pages moved"));
+    assert_non_null(strstr(page, "815 did not fit"));
+    assert_null(strstr(page, "no truth samples"));
+    assert_null(strstr(page, "dependent loads"));
+    free(page);
+}
+
 static void parents_are_created_and_files_are_not_folders(void **state)
 {
     struct scratch *s = *state;
@@ -458,6 +499,8 @@ int main(void)
         T(proc_text_is_kept_as_given),
         T(nonempty_folder_is_refused),
         T(force_removes_only_files_of_a_run),
+        T(a_folder_in_use_is_refused),
+        T(what_if_is_not_called_a_trace_without_samples),
         T(parents_are_created_and_files_are_not_folders),
         T(closed_run_leaves_neither_whole_nor_half_files),
         T(incomplete_run_says_so),
