@@ -13,22 +13,14 @@
 # Builds the release preset if build/release/bin/kmemsim is not there; KMEMSIM=PATH takes another binary.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/runs.sh
+. "$root/scripts/lib/runs.sh"
 if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then
     sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
 fi
-say() { printf '== %s\n' "$*" >&2; }
-die() {
-    printf 'error: %s\n' "$*" >&2
-    exit 1
-}
-command -v python3 >/dev/null || die "python3 is needed"
-kmemsim=${KMEMSIM:-$root/build/release/bin/kmemsim}
-if [ ! -x "$kmemsim" ]; then
-    [ -z "${KMEMSIM:-}" ] || die "$kmemsim cannot be run"
-    say "building (release)"
-    (cd "$root" && cmake --preset release && cmake --build --preset release) >&2
-fi
+use_kmemsim
+
 out=$root/results/validate-hw
 rm -rf "$out"
 mkdir -p "$out"

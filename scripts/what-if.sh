@@ -14,44 +14,13 @@
 # would lose captures. The same captures give the same table.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/runs.sh
+. "$root/scripts/lib/runs.sh"
 if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then
     sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
 fi
-say() { printf '== %s\n' "$*" >&2; }
-die() {
-    printf 'error: %s\n' "$*" >&2
-    exit 1
-}
-command -v python3 >/dev/null || die "python3 is needed to read summary.json"
-
-kmemsim=${KMEMSIM:-$root/build/release/bin/kmemsim}
-if [ ! -x "$kmemsim" ]; then
-    [ -z "${KMEMSIM:-}" ] || die "$kmemsim cannot be run"
-    say "building (release)"
-    (cd "$root" && cmake --preset release && cmake --build --preset release) >&2
-fi
-
-is_capture() {
-    [ -d "$1/start" ] || [ -d "$1/end" ] || return 1
-    [ -f "$1/trace.txt.gz" ] || [ -f "$1/trace.txt" ] || [ -f "$1/trace.dat.gz" ] || [ -f "$1/trace.dat" ]
-}
-
-captures=()
-add() {
-    local found=0 dir
-    if is_capture "$1"; then
-        captures+=("$(cd "$1" && pwd)")
-        return
-    fi
-    for dir in "$1"/*/; do
-        if is_capture "$dir"; then
-            captures+=("$(cd "$dir" && pwd)")
-            found=1
-        fi
-    done
-    [ $found = 1 ] || say "no capture in $1: left out"
-}
+use_kmemsim
 
 if [ $# -gt 0 ]; then
     for path in "$@"; do add "$path"; done

@@ -34,7 +34,7 @@ in_err 'cannot write'
 
 # what is no regular file is written, not replaced
 mkfifo "$tmp/pipe"
-cat "$tmp/pipe" >"$tmp/piped.html" &
+timeout 60 cat "$tmp/pipe" >"$tmp/piped.html" &
 expect 0 compare "$tmp/one" "$tmp/two" -o "$tmp/pipe"
 wait
 [ -p "$tmp/pipe" ] || complain 'a pipe was replaced by a file'

@@ -95,7 +95,7 @@ expect 2 '' 'for convert only' t info "$work/lost.txt" -o "$work/x"
 expect 1 '' 'cannot write' t convert "$work/lost.txt" -o "$work/no/such/folder/x.txt"
 # what is no regular file is written, not replaced
 mkfifo "$work/pipe"
-cat "$work/pipe" >"$work/piped" &
+timeout 60 cat "$work/pipe" >"$work/piped" &
 expect 0 '' '' t convert "$work/a.txt" -o "$work/pipe"
 wait
 [ -p "$work/pipe" ] || fail 'a pipe was replaced by a file'
