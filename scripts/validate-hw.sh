@@ -9,14 +9,15 @@
 #                     simulators) and ddr3_check.py (judge of command traces): the DRAM controller against Ramulator 2.1
 # $KMEMSIM_CACHE_REF  a folder with sort6000.lackey.gz: hit and miss counts against those of Dinero IV
 # What is not there is named and left out, and the documents stay as they are then. Always run: the machine presets
-# against the published measurements in scripts/lib/hw_machines.csv.
+# against the published measurements in scripts/lib/hw_machines.csv, a line that CPUs hand round, and SystemC against
+# the plain C stepper.
 # Builds the release preset if build/release/bin/kmemsim is not there; KMEMSIM=PATH takes another binary.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib/runs.sh
 . "$root/scripts/lib/runs.sh"
 if [ "${1:-}" = -h ] || [ "${1:-}" = --help ]; then
-    sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '3,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
 fi
 use_kmemsim
@@ -77,4 +78,29 @@ while IFS=, read -r machine _; do
         --set workload.chase_strides=64B,256B,4KiB --set report.html=false --set report.plots=false \
         --out "$out/machine-$machine" --quiet >/dev/null
 done <scripts/lib/hw_machines.csv
+while IFS=, read -r machine _ _ _ _ _ _ _ _ _ _ _ hit _; do
+    case $machine in machine | '#'*) continue ;; esac
+    [ -n "$hit" ] || continue
+    "$kmemsim" bench lat-mem-rd --machine "$machine" --set machine.cpus=1 --set machine.paging=2level --set machine.ram=128MiB \
+        --set workload.chase_strides=128B --set workload.chase_order=linear --set report.html=false --set report.plots=false \
+        --out "$out/linear-$machine" --quiet >/dev/null
+done <scripts/lib/hw_machines.csv
+
+say "a line that moves between CPUs"
+"$kmemsim" bench contended --set report.html=false --set report.plots=false --out "$out/contended" --quiet >/dev/null
+
+say "the two engines"
+same_cycles() { # name command...
+    local name=$1 engine
+    shift
+    for engine in systemc stepper; do
+        "$kmemsim" "$@" --engine "$engine" --set report.html=false --set report.plots=false --out "$out/$engine-$name" --quiet \
+            >/dev/null
+    done
+}
+same_cycles lat-mem-rd bench lat-mem-rd --set workload.chase_max=4MiB
+same_cycles slab-test bench slab-test --set workload.micro_count=2000
+same_cycles contended bench contended
+same_cycles replay run configs/quickstart.yaml
+
 python3 scripts/lib/hw_table.py "$out" scripts/lib docs/model-machine.md

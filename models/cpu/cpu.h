@@ -102,6 +102,7 @@ struct km_cpu {
     unsigned id;         /* 0 .. machine.cpus - 1     */
     unsigned line_shift; /* L1 data line, log2 bytes  */
     uint32_t hit_cycles[KM_REF_NR];
+    uint32_t cas_cycles; /* of a compare-and-swap beyond hit_cycles[KM_REF_RMW] */
     /* Page fault with its error code (Intel SDM vol. 3A 4.7), at CPL 0: true asks for the reference
      * to be tried again. NULL: a fault ends the run with a message. */
     bool (*fault)(void *fault_ctx, struct km_cpu *cpu, km_vaddr va, uint32_t error);
@@ -173,6 +174,8 @@ enum km_rmw_op { KM_RMW_ADD, KM_RMW_AND, KM_RMW_OR, KM_RMW_XCHG, KM_RMW_CAS };
 static inline uint32_t km_rmw32(struct km_cpu *cpu, km_vaddr va, enum km_rmw_op op, uint32_t a,
                                 uint32_t b)
 {
+    if (op == KM_RMW_CAS)
+        cpu->local_cycles += cpu->cas_cycles;
     km_ref(cpu, va, 4, KM_REF_RMW);
     uint32_t *p = (uint32_t *)(cpu->window + va);
     uint32_t old = *p;

@@ -67,8 +67,8 @@ def caches(results, lib):
             table(["geometry", "I misses", "D read misses", "D write misses", "identical"], rows))
 
 
-def curve(results, machine):
-    with open(os.path.join(results, "machine-" + machine, "lat_mem_rd.csv"), encoding="utf-8") as f:
+def curve(results, machine, kind="machine-"):
+    with open(os.path.join(results, kind + machine, "lat_mem_rd.csv"), encoding="utf-8") as f:
         return {(int(r["size_bytes"]) >> 10, int(r["stride_bytes"])): float(r["latency_ns"])
                 for r in csv.DictReader(f)}
 
@@ -87,6 +87,11 @@ def machines(results, lib):
                 want = r[level + "_cycles"]
                 row.append(against(c[(int(r[level + "_kib"]), 64)] * ghz, float(want)) if want else "–")
             row.append(against(c[(16384, 256)], float(r["memory_ns"])))
+            if r["hit_ns"]:
+                hit, want = curve(results, r["machine"], "linear-")[(16384, 128)], float(r["hit_ns"])
+                row += [against(hit, want), against(c[(16384, 256)] - hit, float(r["memory_ns"]) - want)]
+            else:
+                row += ["–", "–"]
             if r["tlb_cycles"]:
                 base = tuple(int(n) for n in r["tlb_base"].split("@"))
                 step = (c[(int(r["tlb_kib"]), 4096)] - c[base]) * ghz
@@ -95,8 +100,30 @@ def machines(results, lib):
                 row.append("–")
             rows.append(row + [r["source"]])
     return ("**Real machines** (kmemsim / measured), `kmemsim bench lat-mem-rd`, 4 KiB pages, random order: cycles of "
-            "load-to-use per level, nanoseconds of a random read of 16 MiB, cycles a TLB miss adds:\n\n" +
-            table(["preset", "L1", "L2", "L3", "memory, ns", "TLB miss", "source"], rows))
+            "load-to-use per level, nanoseconds of a random read of 16 MiB, of one in ascending order (stride 128) and the "
+            "difference, cycles a TLB miss adds (sources give whole cycles):\n\n" +
+            table(["preset", "L1", "L2", "L3", "memory, ns", "row hits, ns", "row miss − hit, ns",
+                   "TLB miss", "source"], rows))
+
+
+def contended(results):
+    measured = [("atomic-inc", "atomic increment", 113.2), ("cmpxchg-blind", "CMPXCHG", 170.4),
+                ("cmpxchg", "read, then CMPXCHG", 360.9)]
+    with open(os.path.join(results, "contended", "contended.csv"), encoding="utf-8") as f:
+        got = {r["operation"]: float(r["ns"]) for r in csv.DictReader(f) if r["owner"] == "other"}
+    return ("**A line dirty in another CPU's cache**, p3-xeon-700x4, `kmemsim bench contended`, nanoseconds (kmemsim / MCK):\n\n" +
+            table(["operation", "ns"], [[name, against(got[key], want)] for key, name, want in measured]))
+
+
+def engines(results):
+    rows = []
+    for name in ("lat-mem-rd", "slab-test", "contended", "replay"):
+        runs = [summary(results, f"{engine}-{name}") for engine in ("systemc", "stepper")]
+        cycles = [r["sim_cycles"] for r in runs]
+        same = all(runs[0].get(k) == runs[1].get(k) for k in ("sim_cycles", "refs", "cache", "bus", "dram", "tlb"))
+        rows.append([name, str(cycles[0]), str(cycles[1]), "yes" if same else "NO"])
+    return ("**Engines**: cycles under SystemC and under the plain C stepper, and whether these, references and all counters of "
+            "caches, bus, DRAM and TLBs are identical:\n\n" + table(["workload", "SystemC", "stepper", "identical"], rows))
 
 
 def put_into(document, text):
@@ -112,7 +139,8 @@ def put_into(document, text):
 
 def main():
     results, lib, document = sys.argv[1:4]
-    parts = [caches(results, lib), dram(results), machines(results, lib)]
+    parts = [caches(results, lib), dram(results), machines(results, lib),
+             contended(results), engines(results)]
     text = "\n".join(p for p in parts if p)
     with open(os.path.join(results, "table.md"), "w", encoding="utf-8") as f:
         f.write(text)

@@ -43,6 +43,8 @@ __attribute__((format(printf, 2, 3))) int km_cli_usage(const char *command, cons
 int km_cli_bad_option(const char *command, int returned, int argc, char **argv);
 /* Runs what a loaded configuration describes. */
 int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err);
+/* --engine NAME: what simulates time. */
+int km_cli_engine(const char *command, const char *name, struct km_run_options *run);
 /* km_config_load's report: prints on stderr. */
 void km_cli_report(void *ctx, const struct km_err *err);
 

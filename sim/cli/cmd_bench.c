@@ -20,6 +20,8 @@ static const struct bench {
     const char *yaml;
     const char *table; /* printed at the end */
 } benches[] = {
+    {"contended", "p3-xeon-700x4", "machine: {ram: 128MiB}\nworkload: {type: contended, micro_count: 1000}\n",
+     "contended.csv"},
     {"lat-mem-rd", "p3-xeon-700x2",
      "machine: {ram: 128MiB}\nworkload: {type: pointer-chase, chase_max: 16MiB, chase_strides: '64B,4KiB', chase_pages: 4k}\n",
      "lat_mem_rd.csv"},
@@ -40,7 +42,7 @@ struct args {
 };
 
 static const struct option options[] = {
-    {"force", no_argument, NULL, 'f'},   {"machine", required_argument, NULL, 'm'},
+    {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'}, {"machine", required_argument, NULL, 'm'},
     {"out", required_argument, NULL, 'o'}, {"quiet", no_argument, NULL, 'q'},
     {"set", required_argument, NULL, 's'}, {0},
 };
@@ -48,6 +50,8 @@ static const struct option options[] = {
 static int take_option(struct args *a, int c, int argc, char **argv)
 {
     switch (c) {
+    case 'e':
+        return km_cli_engine("bench", optarg, &a->run);
     case 'f':
         a->run.force = true;
         return KM_EXIT_OK;
@@ -82,7 +86,7 @@ static int find_bench(struct args *a, const char *name)
     }
     if (near.best)
         return km_cli_usage("bench", "unknown benchmark '%.60s', did you mean '%s'?", name, near.best);
-    return km_cli_usage("bench", "unknown benchmark '%.60s' (known: lat-mem-rd, page-bench, slab-test)", name);
+    return km_cli_usage("bench", "unknown benchmark '%.60s' (known: contended, lat-mem-rd, page-bench, slab-test)", name);
 }
 
 static int parse(struct args *a, int argc, char **argv)
@@ -90,13 +94,14 @@ static int parse(struct args *a, int argc, char **argv)
     int c, code;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, ":fm:o:qs:", options, NULL)) != -1) {
+    a->run.engine = &km_systemc_engine;
+    while ((c = getopt_long(argc, argv, ":e:fm:o:qs:", options, NULL)) != -1) {
         code = take_option(a, c, argc, argv);
         if (code)
             return code;
     }
     if (optind >= argc)
-        return km_cli_usage("bench", "which benchmark? (lat-mem-rd, page-bench, slab-test)");
+        return km_cli_usage("bench", "which benchmark? (contended, lat-mem-rd, page-bench, slab-test)");
     a->name = argv[optind];
     code = find_bench(a, argv[optind++]);
     if (!code && optind < argc)
@@ -107,7 +112,6 @@ static int parse(struct args *a, int argc, char **argv)
         return km_cli_usage("bench", "'%.60s' is not the name of a machine (kmemsim list machines)", a->machine);
     a->run.argc = argc;
     a->run.argv = argv;
-    a->run.engine = &km_systemc_engine;
     return code;
 }
 

@@ -11,6 +11,7 @@
 #include "sim/cli/cli.h"
 #include "sim/config/config.h"
 #include "sim/top/engine_systemc.h"
+#include "sim/top/stepper.h"
 #include "sim/workload/memref.h"
 #include "sim/workload/micro.h"
 #include "sim/workload/replay.h"
@@ -25,7 +26,7 @@ struct args {
 };
 
 static const struct option options[] = {
-    {"force", no_argument, NULL, 'f'},        {"out", required_argument, NULL, 'o'},
+    {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'}, {"out", required_argument, NULL, 'o'},
     {"quiet", no_argument, NULL, 'q'},        {"set", required_argument, NULL, 's'},
     {"trace", required_argument, NULL, 't'},  {0},
 };
@@ -64,9 +65,22 @@ static int add_trace(struct args *a, const char *path)
     return KM_EXIT_OK;
 }
 
+int km_cli_engine(const char *command, const char *name, struct km_run_options *run)
+{
+    if (strcmp(name, "systemc") == 0)
+        run->engine = &km_systemc_engine;
+    else if (strcmp(name, "stepper") == 0)
+        run->engine = &km_stepper_engine;
+    else
+        return km_cli_usage(command, "unknown engine '%.60s' (known: systemc, stepper)", name);
+    return KM_EXIT_OK;
+}
+
 static int take_option(struct args *a, int c, int argc, char **argv)
 {
     switch (c) {
+    case 'e':
+        return km_cli_engine("run", optarg, &a->run);
     case 'f':
         a->run.force = true;
         return KM_EXIT_OK;
@@ -93,7 +107,8 @@ static int parse(struct args *a, int argc, char **argv)
     int c, code;
 
     optind = 0;
-    while ((c = getopt_long(argc, argv, ":fo:qs:t:", options, NULL)) != -1) {
+    a->run.engine = &km_systemc_engine;
+    while ((c = getopt_long(argc, argv, ":e:fo:qs:t:", options, NULL)) != -1) {
         code = take_option(a, c, argc, argv);
         if (code)
             return code;
@@ -105,14 +120,13 @@ static int parse(struct args *a, int argc, char **argv)
         return km_cli_usage("run", "one configuration at a time, what is '%.60s'?", argv[optind]);
     a->run.argc = argc;
     a->run.argv = argv;
-    a->run.engine = &km_systemc_engine;
     a->run.stop = &stop_signal;
     return KM_EXIT_OK;
 }
 
 static bool needs_trace(enum km_workload_type type)
 {
-    return type != KM_WL_POINTER_CHASE && type != KM_WL_SLAB_TEST && type != KM_WL_PAGE_BENCH;
+    return type != KM_WL_POINTER_CHASE && !km_micro_is(type);
 }
 
 int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
@@ -124,7 +138,7 @@ int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, 
         return km_replay_run(cfg, run, err);
     if (cfg->workload.type == KM_WL_USER_HEAP)
         return km_user_heap_run(cfg, run, err);
-    if (cfg->workload.type == KM_WL_SLAB_TEST || cfg->workload.type == KM_WL_PAGE_BENCH)
+    if (km_micro_is(cfg->workload.type))
         return km_micro_run(cfg, run, err);
     return km_memref_run(cfg, run, err);
 }

@@ -7,12 +7,14 @@ const struct km_command km_commands[] = {
     {"bench", km_cmd_bench,
      "NAME [--machine M] [--set key.path=value]... [--out DIR] [--quiet] [--force]",
      "run a built-in benchmark on a machine and print its table",
+     "  contended    one line handed from CPU to CPU, cost per operation (default: p3-xeon-700x4)\n"
      "  lat-mem-rd   load-to-use latency by buffer size and stride (default: p3-xeon-700x2)\n"
      "  page-bench   page allocator, cycles per call by order (default: p4-northwood)\n"
      "  slab-test    kmalloc and kfree, cycles per call by size (default: p4-northwood)\n"
      "  -m, --machine M       preset (kmemsim list machines)\n"
      "  -s, --set KEY=VALUE   override one option, e.g. workload.chase_max=32MiB; may be repeated\n"
      "  -o, --out DIR         results folder (default: results/bench-NAME)\n"
+     "  -e, --engine NAME     systemc (default) or stepper; the results are the same\n"
      "  -q, --quiet           no progress line, the table only\n"
      "  -f, --force           write into a results folder that is not empty\n"},
     {"compare", km_cmd_compare, "DIR DIR [DIR...] [-o FILE.html]",
@@ -34,6 +36,7 @@ const struct km_command km_commands[] = {
      "  -t, --trace PATH      replay this trace or capture bundle (workload.trace)\n"
      "  -s, --set KEY=VALUE   override one option, e.g. machine.cpus=2; may be repeated\n"
      "  -o, --out DIR         results folder (default: results/<config name>)\n"
+     "  -e, --engine NAME     systemc (default) or stepper; the results are the same\n"
      "  -q, --quiet           no progress line\n"
      "  -f, --force           write into a results folder that is not empty\n"},
     {"trace", km_cmd_trace, "info|check|convert PATH [-o OUT]",

@@ -38,7 +38,7 @@ enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED, KM_DRAM_TIMEOUT };
 enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
 enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
 enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
-enum km_workload_type { KM_WL_MEMREF, KM_WL_PAGE_BENCH, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_SLAB_TEST, KM_WL_USER_HEAP };
+enum km_workload_type { KM_WL_CONTENDED, KM_WL_MEMREF, KM_WL_PAGE_BENCH, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_SLAB_TEST, KM_WL_USER_HEAP };
 enum km_chase_order { KM_CHASE_LINEAR, KM_CHASE_RANDOM };
 enum km_chase_pages { KM_CHASE_4K, KM_CHASE_LARGE };
 enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
@@ -90,6 +90,7 @@ struct km_bus_config {
     uint32_t transfers_per_clock;
     uint32_t arbitration_clocks, snoop_clocks, frontend_ps_extra; /* request to snoop result; fixed chipset path */
     uint32_t transfer_clocks_hitm; /* extra clocks of a cache-to-cache transfer */
+    uint32_t upgrade_clocks;       /* extra clocks until a shared line belongs to one CPU alone */
 };
 
 struct km_machine_config {
@@ -101,6 +102,7 @@ struct km_machine_config {
     uint64_t clock_hz;
     uint32_t issue_insns_per_cycle_x100; /* instructions per 100 cycles without stalls */
     uint32_t lock_cycles; /* LOCKed RMW on a line already owned */
+    uint32_t cmpxchg_cycles; /* what CMPXCHG takes beyond that */
     enum km_lock_kind lock;
     enum km_coherence coherence;
     bool nx, write_protect, global_pages, pse36, pat;
@@ -153,7 +155,7 @@ struct km_workload_config {
     char chase_strides[128]; /* several; empty: chase_stride alone */
     enum km_chase_order chase_order;
     enum km_chase_pages chase_pages;
-    uint32_t micro_count; /* slab-test, page-bench: calls per phase */
+    uint32_t micro_count; /* contended, slab-test, page-bench: calls per phase */
     bool split_lines; /* memref: a reference across a line border counts once per line */
 };
 

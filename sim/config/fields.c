@@ -115,6 +115,7 @@ static const struct km_choice tristate_choices[] = {
     {0},
 };
 static const struct km_choice workload_choices[] = {
+    {"contended", KM_WL_CONTENDED, "all CPUs in turn use one line, what each operation costs (contended.csv)"},
     {"memref", KM_WL_MEMREF, "a memory-reference trace drives caches and TLBs, or DRAM alone"},
     {"page-bench", KM_WL_PAGE_BENCH, "blocks of each order allocated and freed on a fresh kernel (page_bench.csv)"},
     {"pointer-chase", KM_WL_POINTER_CHASE, "dependent loads over growing buffers (lat_mem_rd.csv)"},
@@ -194,6 +195,8 @@ static const struct km_field machine_fields[] = {
     {.key = "lock_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, lock_cycles), .max = 10000,
      .unit = "core cycles", .def = "21",
      .help = "LOCKed read-modify-write on a line this CPU already owns"},
+    {.key = "cmpxchg_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, cmpxchg_cycles), .max = 10000,
+     .unit = "core cycles", .def = "0", .help = "what a LOCKed compare-and-swap takes beyond lock_cycles"},
     {.key = "lock", .type = KM_FIELD_CHOICE, AT(MACHINE, lock), .choices = lock_choices,
      .def = "cache", .help = "what makes a LOCKed read-modify-write indivisible"},
     {.key = "coherence", .type = KM_FIELD_CHOICE, AT(MACHINE, coherence),
@@ -305,6 +308,8 @@ static const struct km_field bus_fields[] = {
      .unit = "bus clocks", .def = "4", .help = "from the address to the snoop result"},
     {.key = "hitm_clocks", .type = KM_FIELD_NUMBER, AT(BUS, transfer_clocks_hitm), .max = 1000,
      .unit = "bus clocks", .def = "4", .help = "extra when a dirty line comes from another cache"},
+    {.key = "upgrade_clocks", .type = KM_FIELD_NUMBER, AT(BUS, upgrade_clocks), .max = 1000,
+     .unit = "bus clocks", .def = "0", .help = "extra until a store to a shared line has taken the other copies away"},
     {.key = "chipset", .type = KM_FIELD_PS, AT(BUS, frontend_ps_extra), .max = 1000000,
      .def = "20ns", .help = "fixed path from the bus to the DRAM controller and back"},
 };
@@ -452,7 +457,7 @@ static const struct km_field workload_fields[] = {
     {.key = "chase_pages", .type = KM_FIELD_CHOICE, AT(WORKLOAD, chase_pages),
      .choices = chase_pages_choices, .def = "large", .help = "pointer-chase: pages of the buffer"},
     {.key = "micro_count", .type = KM_FIELD_NUMBER, AT(WORKLOAD, micro_count), .min = 1, .max = 1000000,
-     .unit = "calls", .def = "10000", .help = "slab-test, page-bench: calls in each phase"},
+     .unit = "calls", .def = "10000", .help = "contended, slab-test, page-bench: calls in each phase"},
     {.key = "split_lines", .type = KM_FIELD_BOOL, AT(WORKLOAD, split_lines), .def = "false",
      .help = "memref: a reference that crosses a line border counts once per line; else its first byte counts"},
 };

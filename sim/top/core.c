@@ -193,6 +193,7 @@ static void init_node(struct km_core *core, struct km_node *n, const struct km_m
     n->cpu.hit_cycles[KM_REF_LOAD] = m->l1d.latency_cycles;
     n->cpu.hit_cycles[KM_REF_STORE] = 1;
     n->cpu.hit_cycles[KM_REF_RMW] = m->lock_cycles ? m->lock_cycles : 1;
+    n->cpu.cas_cycles = m->cmpxchg_cycles;
     n->cpu.local_cycles = 1;
     n->fetch_tlb = m->tlb_unified ? &n->dtlb : &n->itlb;
     n->last_fetch = UINT32_MAX;
@@ -231,6 +232,7 @@ static void init_times(struct km_core *core, const struct km_machine_config *m)
     core->ps_to_core = km_clock_ratio_of(m->clock_hz, 1000000000000ull);
     core->core_to_ps = km_clock_ratio_of(1000000000000ull, m->clock_hz);
     core->hitm_clocks = m->bus.transfer_clocks_hitm;
+    core->upgrade_clocks = m->bus.upgrade_clocks;
     core->frontend_dram_clocks = km_clock_up(km_clock_ratio_of(m->dram.clock_hz, 1000000000000ull),
                                              m->bus.frontend_ps_extra);
     core->min_snoop =

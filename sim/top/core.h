@@ -205,6 +205,7 @@ struct km_core {
     struct km_clock_ratio core_to_bus, bus_to_core, bus_to_dram, dram_to_bus, ns_to_core,
         core_to_ns, core_to_ps, ps_to_core;
     uint32_t hitm_clocks;
+    uint32_t upgrade_clocks;
     uint64_t frontend_dram_clocks; /* chipset path, in DRAM clocks, rounded up */
     struct km_bus bus;
     struct km_dram_memory dram;

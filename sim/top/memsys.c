@@ -320,7 +320,7 @@ static uint64_t move_data(struct km_node *n, uint64_t line, enum km_bus_need nee
 
     if (need == KM_NEED_UPGRADE) {
         bus->n.invalidates++;
-        return snoop + 1;
+        return snoop + 1 + core->upgrade_clocks;
     }
     if (need == KM_NEED_WRITE) {
         if (found->action & KM_COH_WRITE_BACK)

@@ -10,6 +10,7 @@
 #include "models/os/slab_layer.h"
 #include "sim/report/report.h"
 #include "sim/workload/bare.h"
+#include "sim/workload/contended.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct micro {
     const struct km_config *cfg;
     struct km_guest guest;
     struct km_slab_layer *layer; /* NULL: page-bench */
+    struct km_contended *contended; /* NULL: an allocator is measured */
     struct km_report *report;
     struct row row[MAX_ROWS];
     unsigned nr_rows, next, phase;
@@ -148,9 +150,11 @@ static int prepare(struct micro *m, struct km_err *err)
     if (!rc)
         rc = km_guest_open(&m->guest, &facts, err);
     if (!rc)
-        rc = km_bare_boot(&m->guest, m->cfg, slab ? "slab-test" : "page-bench", err);
+        rc = km_bare_boot(&m->guest, m->cfg, km_config_word("workload.type", m->cfg->workload.type), err);
     if (rc)
         return rc;
+    if (m->cfg->workload.type == KM_WL_CONTENDED)
+        return km_contended_create(&m->contended, &m->guest.os, &m->guest.cpu[0], m->cfg, m->report, err);
     if (slab) {
         struct km_slab_params p = {
             .ops = km_slab_ops_by_name(km_config_word("os.slab", m->cfg->os.slab)),
@@ -231,10 +235,13 @@ static int write_rows(const struct micro *m, const char *dir, struct km_err *err
 
 static int run(struct micro *m, const struct km_run_options *opt, struct km_run_summary *sum, struct km_err *err)
 {
-    const struct km_program program = {.ctx = m, .peek = micro_peek, .run = micro_run};
+    struct km_program program = {.ctx = m, .peek = micro_peek, .run = micro_run};
     unsigned cpu;
     uint64_t due_ns;
     int rc = prepare(m, err);
+
+    if (m->contended)
+        program = km_contended_program(m->contended);
 
     if (rc)
         return rc;
@@ -246,11 +253,20 @@ static int run(struct micro *m, const struct km_run_options *opt, struct km_run_
     if (!rc && m->failed)
         rc = km_fail(err, KM_E_USAGE, NULL, 0, 0,
                      "machine.ram: an allocation failed, give the machine more memory");
+    if (m->contended) {
+        sum->events = km_contended_operations(m->contended);
+        return rc ? rc : km_contended_write(m->contended, opt->out_dir, err);
+    }
     if (!rc)
         rc = write_rows(m, opt->out_dir, err);
     for (unsigned i = 0; i < m->nr_rows; i++)
         sum->events += PHASES * (uint64_t)m->row[i].count;
     return rc;
+}
+
+bool km_micro_is(enum km_workload_type type)
+{
+    return type == KM_WL_SLAB_TEST || type == KM_WL_PAGE_BENCH || type == KM_WL_CONTENDED;
 }
 
 int km_micro_run(const struct km_config *cfg, const struct km_run_options *opt, struct km_err *err)
@@ -282,6 +298,7 @@ int km_micro_run(const struct km_config *cfg, const struct km_run_options *opt, 
     if (m->guest.window.base)
         km_guest_release(&m->guest);
     free(m->layer);
+    free(m->contended);
     free(m);
     return rc;
 }

@@ -40,6 +40,26 @@ expect 0 bench page-bench --set workload.micro_count=200 --set timing=off --set 
     --out "$tmp/pages" --quiet
 [ "$(wc -l <"$tmp/pages/page_bench.csv")" = 12 ] || complain 'not eleven orders'
 
+# A line that goes round costs more than an owned one; the same cycles without SystemC.
+for engine in systemc stepper; do
+    expect 0 bench contended --engine "$engine" --set workload.micro_count=40 --set report.plots=false --out "$tmp/line-$engine" --quiet
+    in_out cmpxchg-blind
+done
+cmp -s "$tmp/line-systemc/contended.csv" "$tmp/line-stepper/contended.csv" || complain 'engines differ'
+# owned: 21 cycles of 700 MHz, 34 more for CMPXCHG
+grep -qx 'atomic-inc,self,40,21.0,30.0' "$tmp/line-stepper/contended.csv" || complain 'an owned increment is not 21 cycles'
+grep -qx 'cmpxchg-blind,self,40,55.0,78.6' "$tmp/line-stepper/contended.csv" || complain 'an owned CMPXCHG is not 55 cycles'
+# within 10 percent of what was measured
+awk -F, 'BEGIN { want["atomic-inc"] = 113.2; want["cmpxchg-blind"] = 170.4; want["cmpxchg"] = 360.9 }
+    $2 == "other" && $1 in want { n++; if ($5 < .9 * want[$1] || $5 > 1.1 * want[$1]) bad = 1 }
+    END { exit bad || n != 3 }' "$tmp/line-systemc/contended.csv" || complain 'contended lines are off'
+expect 2 bench contended --set machine.cpus=1 --out "$tmp/x"
+in_err 'machine.cpus: contended needs at least two'
+expect 2 bench contended --set timing=off --out "$tmp/x1"
+in_err 'contended needs timing: full'
+expect 2 bench contended --engine verilog
+in_err "unknown engine 'verilog' (known: systemc, stepper)"
+
 expect 2 bench
 in_err 'which benchmark?'
 expect 2 bench lat-mem
