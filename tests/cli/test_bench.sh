@@ -53,9 +53,9 @@ grep -qx 'cmpxchg-blind,self,40,55.0,78.6' "$tmp/line-stepper/contended.csv" || 
 awk -F, 'BEGIN { want["atomic-inc"] = 113.2; want["cmpxchg-blind"] = 170.4; want["cmpxchg"] = 360.9 }
     $2 == "other" && $1 in want { n++; if ($5 < .9 * want[$1] || $5 > 1.1 * want[$1]) bad = 1 }
     END { exit bad || n != 3 }' "$tmp/line-systemc/contended.csv" || complain 'contended lines are off'
-expect 2 bench contended --set machine.cpus=1 --out "$tmp/x"
+expect 2 bench contended --set machine.cpus=1 --out "$tmp/one"
 in_err 'machine.cpus: contended needs at least two'
-expect 2 bench contended --set timing=off --out "$tmp/x1"
+expect 2 bench contended --set timing=off --out "$tmp/off"
 in_err 'contended needs timing: full'
 expect 2 bench contended --engine verilog
 in_err "unknown engine 'verilog' (known: systemc, stepper)"
