@@ -26,11 +26,11 @@ static bool isolate_page(struct km_compact_run *run, struct km_os *os, struct km
 {
     const struct km_movable_ops *ops = &run->c->movable;
     km_vaddr page = km_page_va(os, pfn);
-    uint32_t flags = km_ld32(cpu, page + KM_PAGE_FLAGS);
 
-    if (!(flags & KM_PG_LRU) || (ops->isolate && !ops->isolate(ops->ctx, os, cpu, pfn, run->mode)))
+    if (!(km_ld32(cpu, page + KM_PAGE_FLAGS) & KM_PG_LRU) ||
+        (ops->isolate && !ops->isolate(ops->ctx, os, cpu, pfn, run->mode)))
         return false;
-    km_st32(cpu, page + KM_PAGE_FLAGS, flags & ~(uint32_t)KM_PG_LRU);
+    km_st32(cpu, page + KM_PAGE_FLAGS, km_ld32(cpu, page + KM_PAGE_FLAGS) & ~(uint32_t)KM_PG_LRU);
     km_list_add(cpu, page + KM_PAGE_LRU, run->migrate_list);
     run->nr_migrate++;
     run->c->stats.sources++;

@@ -23,6 +23,7 @@
 #include "models/os/buddy.h"
 #include "models/os/extfrag.h"
 #include "models/os/kcompactd.h"
+#include "models/os/lru.h"
 #include "models/os/pcp.h"
 
 #define COSTLY_ORDER 3u
@@ -62,6 +63,14 @@ enum km_compact_result km_compaction_suitable(struct km_os *os, struct km_cpu *c
     int32_t index = km_extfrag_index(nr_free, order);
 
     return index >= 0 && index <= EXTFRAG_THRESHOLD ? KM_COMPACT_SKIPPED : KM_COMPACT_CONTINUE;
+}
+
+const char *km_compact_result_name(enum km_compact_result result)
+{
+    static const char *const name[KM_COMPACT_RESULTS] = {
+        "skipped", "deferred", "continue", "complete", "partial_skipped", "contended", "success"};
+
+    return name[result];
 }
 
 void km_compact_defer_init(struct km_compact_defer *d)
@@ -279,10 +288,21 @@ enum km_compact_result km_compact_zone(struct km_compact_run *run, struct km_os 
     }
     place_scanners(run, os, cpu);
     stats->runs++;
+    if (os->lru) /* pages in a batch cannot be isolated */
+        km_lru_drain(os, cpu, cpu->id);
+    const uint64_t moved = stats->moved;
     enum km_compact_result result = scan_zone(run, os, cpu);
 
     km_compact_release_targets(run, os, cpu);
     stats->results[result]++;
+    km_trace_tp(os, cpu,
+                &(struct km_tp){.kind = KM_TP_COMPACTION,
+                                .pfn = KM_PFN_NONE,
+                                .order = run->order < 0 ? KM_NR_ORDERS : (uint8_t)run->order,
+                                .fallback_order = (uint8_t)result,
+                                .flag = run->direct,
+                                .nr = (uint32_t)(stats->moved - moved),
+                                .name = os->zone[run->zone].name});
     return result;
 }
 

@@ -21,6 +21,8 @@ enum km_compact_result {
     KM_COMPACT_RESULTS,
 };
 
+const char *km_compact_result_name(enum km_compact_result result);
+
 enum km_migrate_mode { KM_MIGRATE_ASYNC, KM_MIGRATE_SYNC_LIGHT, KM_MIGRATE_SYNC };
 
 /* Of the slow path, strongest first: SYNC_FULL ignores cached positions, skip bits and deferral. */

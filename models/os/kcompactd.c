@@ -48,13 +48,24 @@ bool km_kcompactd_wake(struct km_kcompactd *k, struct km_os *os, struct km_cpu *
     return true;
 }
 
+static enum km_compact_result run_zone(struct km_kcompactd *k, struct km_os *os, struct km_cpu *cpu,
+                                       struct km_compact_run *run)
+{
+    const struct km_compact_stats before = k->c->stats;
+    enum km_compact_result result = km_compact_zone(run, os, cpu);
+
+    k->migrate_scanned += k->c->stats.migrate_scanned - before.migrate_scanned;
+    k->free_scanned += k->c->stats.free_scanned - before.free_scanned;
+    return result;
+}
+
 static void compact(struct km_kcompactd *k, struct km_os *os, struct km_cpu *cpu, enum km_zone_id z)
 {
     struct km_compact_run run;
 
     km_compact_run_init(&run, k->c, os, cpu, z, (int)k->order, KM_MIGRATE_SYNC_LIGHT, KM_MAX_CPUS);
     run.highest = k->highest;
-    enum km_compact_result result = km_compact_zone(&run, os, cpu);
+    enum km_compact_result result = run_zone(k, os, cpu, &run);
 
     if (result == KM_COMPACT_SUCCESS) {
         km_compact_defer_success(&k->c->defer[z], k->order, false);
@@ -67,12 +78,16 @@ static void compact(struct km_kcompactd *k, struct km_os *os, struct km_cpu *cpu
 
 void km_kcompactd_step(struct km_kcompactd *k, struct km_os *os, struct km_cpu *cpu)
 {
+    if (k->running)
+        return;
+    k->running = true;
     for (unsigned z = 0; k->order && z <= k->highest; z++) {
         if (!km_zone_populated(&os->zone[z]) || km_compact_deferred(&k->c->defer[z], k->order))
             continue;
         if (suitable(os, cpu, (enum km_zone_id)z, k->order, k->highest) == KM_COMPACT_CONTINUE)
             compact(k, os, cpu, (enum km_zone_id)z);
     }
+    k->running = false;
     k->order = 0;
     k->highest = 0;
 }
@@ -104,13 +119,14 @@ void km_kcompactd_idle(struct km_kcompactd *k, struct km_os *os, struct km_cpu *
     unsigned low = k->proactiveness < 95 ? 100 - k->proactiveness : 5, high = low + 10 < 100 ? low + 10 : 100;
     unsigned before = km_fragmentation_score(os, cpu);
 
-    if (!k->proactiveness || before <= high)
+    if (!k->proactiveness || k->running || before <= high)
         return;
     if (k->passes_over) {
         k->passes_over--;
         return;
     }
     k->proactive_runs++;
+    k->running = true;
     for (unsigned z = 0; z < KM_NR_ZONES; z++) {
         struct km_compact_run run;
 
@@ -119,7 +135,8 @@ void km_kcompactd_idle(struct km_kcompactd *k, struct km_os *os, struct km_cpu *
         km_compact_run_init(&run, k->c, os, cpu, (enum km_zone_id)z, -1, KM_MIGRATE_SYNC_LIGHT, KM_MAX_CPUS);
         run.whole_zone = run.ignore_skip = true;
         run.proactive_goal = low;
-        km_compact_zone(&run, os, cpu);
+        run_zone(k, os, cpu, &run);
     }
+    k->running = false;
     k->passes_over = km_fragmentation_score(os, cpu) < before ? 0 : PASS_OVER;
 }

@@ -17,7 +17,9 @@ struct km_kcompactd {
     enum km_zone_id highest;
     unsigned proactiveness; /* 0 to 100; 0: only when woken */
     unsigned passes_over; /* polls to pass over after a vain proactive run */
+    bool running;         /* on some CPU right now */
     uint64_t woken, proactive_runs;
+    uint64_t migrate_scanned, free_scanned; /* its share of km_compact_stats */
 };
 
 void km_kcompactd_init(struct km_kcompactd *k, struct km_compaction *c, unsigned proactiveness);

@@ -238,11 +238,12 @@ void km_kswapd_step(struct km_os *os, struct km_cpu *cpu, uint64_t now_ns)
 {
     struct km_kswapd_thread *k = &os->reclaim->kswapd;
 
-    while (k->busy_until_ns <= now_ns) {
+    if (k->running) /* by the CPU that has begun it */
+        return;
+    k->running = true;
+    while (k->busy_until_ns <= now_ns && (k->state != KM_KSWAPD_ASLEEP || k->woken)) {
         switch (k->state) {
         case KM_KSWAPD_ASLEEP:
-            if (!k->woken)
-                return;
             k->busy_until_ns = now_ns;
             start_balance(os, cpu, k);
             break;
@@ -255,4 +256,5 @@ void km_kswapd_step(struct km_os *os, struct km_cpu *cpu, uint64_t now_ns)
             break;
         }
     }
+    k->running = false;
 }

@@ -33,6 +33,7 @@ struct km_kswapd_thread {
     struct km_kswapd balance;
     unsigned wake_order, order; /* asked for since it last looked; worked for */
     enum km_zone_id wake_highest, highest;
+    bool running;            /* on some CPU right now */
     bool woken;              /* asked for since it last looked */
     uint64_t busy_until_ns;  /* end of the round or the nap */
     uint64_t boost_left;     /* pages still to reclaim for boosts alone */

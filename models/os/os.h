@@ -50,6 +50,8 @@ enum km_tp_kind {
     KM_TP_KSWAPD_SLEEP,
     KM_TP_DIRECT_RECLAIM_BEGIN,
     KM_TP_DIRECT_RECLAIM_END, /* nr: pages reclaimed */
+    KM_TP_COMPACTION,         /* of a zone (name) for an order (KM_NR_ORDERS: for no request) has ended: nr pages moved,
+                                 flag: direct; fallback_order: enum km_compact_result */
     KM_TP_OOM_KILL,           /* name, nr: task and its number */
     KM_TP_ALLOC_FAILURE,      /* "page allocation failure", not under NOWARN */
     KM_TP_KMALLOC,

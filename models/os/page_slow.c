@@ -25,7 +25,6 @@
 
 #define COSTLY_ORDER 3u
 #define MAX_NO_PROGRESS 16u
-#define MAX_COMPACT_RETRIES 16u
 #define STUCK_TURNS 64u
 
 static const struct km_site site_slow = {"__alloc_pages_slowpath", 0xc1295000u, 3072};
@@ -175,17 +174,6 @@ static bool reclaim_again(struct slow *s)
     return km_unreserve_highatomic(s->os, s->cpu, s->gfp, true);
 }
 
-static bool raise_compaction(struct slow *s)
-{
-    enum km_compact_prio most = s->order > COSTLY_ORDER ? KM_COMPACT_SYNC_LIGHT : KM_COMPACT_SYNC_FULL;
-
-    if (s->prio <= most)
-        return false;
-    s->prio--;
-    s->compact_retries = 0;
-    return true;
-}
-
 /* Skipped for lack of free pages: could reclaim provide them? */
 static bool compaction_could_do(const struct slow *s)
 {
@@ -200,25 +188,6 @@ static bool compaction_could_do(const struct slow *s)
             return true;
     }
     return false;
-}
-
-static bool compact_again(struct slow *s)
-{
-    unsigned most = s->order > COSTLY_ORDER ? MAX_COMPACT_RETRIES / 4 : MAX_COMPACT_RETRIES;
-
-    switch (s->compacted) {
-    case KM_COMPACT_SKIPPED:
-        return compaction_could_do(s);
-    case KM_COMPACT_COMPLETE:
-    case KM_COMPACT_DEFERRED:
-    case KM_COMPACT_CONTENDED:
-    case KM_COMPACT_PARTIAL_SKIPPED:
-        return raise_compaction(s);
-    default:
-        if (++s->compact_retries <= most)
-            return true;
-        return raise_compaction(s);
-    }
 }
 
 /* Last look at the HIGH mark, then somebody dies. progress: it is worth another turn. */
@@ -292,7 +261,9 @@ static bool turn(struct slow *s, km_pfn *pfn)
         return false;
     if (s->progress)
         s->idle_turns = 0;
-    if (reclaim_again(s) || (s->progress && s->order && compact_again(s)))
+    if (reclaim_again(s) || (s->progress && s->order &&
+                             km_compact_should_retry(s->compacted, compaction_could_do(s), s->order, &s->prio,
+                                                     &s->compact_retries)))
         return s->progress || !stuck(s);
     *pfn = out_of_memory(s);
     if (ready(*pfn) || !s->progress || (km_oom_is_victim(s->os->oom, s->cpu) && s->flags & KM_ALLOC_OOM))

@@ -45,6 +45,10 @@ struct km_personality {
     bool lru_per_zone;         /* a set of lists per zone (before 4.8); else per node */
     bool lru_anon_activated;   /* new anonymous pages start active (before 5.9) */
     unsigned lru_batch_pages;  /* pages a CPU gathers before they go to their lists */
+    /* compaction */
+    bool compaction;                  /* direct compaction (since 2.6.35)                            */
+    bool kcompactd;                   /* a thread for it (since 4.6)                                 */
+    unsigned compaction_proactiveness; /* default of vm.compaction_proactiveness (since 5.9); 0: none */
     /* names and numbers in texts */
     enum km_gfp_bits gfp_bits;
     const char *migratetype_text[KM_MT_TEXTS]; /* by this kernel's number */

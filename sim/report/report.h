@@ -152,6 +152,8 @@ struct km_run_summary {
     unsigned nr_cache_requests;
     struct km_run_count reclaim[48]; /* replay.reclaim: model: what the simulated kernel did */
     unsigned nr_reclaim;
+    struct km_run_count compaction[16]; /* likewise */
+    unsigned nr_compaction;
     char trace[512], trace_format[32], kernel[256];
 };
 

@@ -101,13 +101,13 @@ static json_t *skipped_json(const struct km_run_summary *sum)
     return o;
 }
 
-/* Empty where the traced kernel reclaimed. */
-static json_t *reclaim_json(const struct km_run_summary *sum)
+/* Empty where the traced kernel reclaimed and compacted. */
+static json_t *counts_json(const struct km_run_count *row, unsigned nr)
 {
     json_t *o = json_object();
 
-    for (unsigned i = 0; i < sum->nr_reclaim; i++)
-        set_u64(o, sum->reclaim[i].name, sum->reclaim[i].count);
+    for (unsigned i = 0; i < nr; i++)
+        set_u64(o, row[i].name, row[i].count);
     return o;
 }
 
@@ -184,7 +184,8 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     if (sum->elsewhere)
         json_object_set_new(root, "carried_over", carried_json(sum));
     json_object_set_new(root, "truth", km_truth_json(&r->truth, sum));
-    json_object_set_new(root, "reclaim", reclaim_json(sum));
+    json_object_set_new(root, "reclaim", counts_json(sum->reclaim, sum->nr_reclaim));
+    json_object_set_new(root, "compaction", counts_json(sum->compaction, sum->nr_compaction));
     json_object_set_new(root, "fragmentation", km_fragmentation_json(&r->frag));
     if (sum->slabs.valid)
         json_object_set_new(root, "slabs", slabs_json(sum));

@@ -26,6 +26,8 @@
 #include "models/os/oom.h"
 #include "models/os/page_alloc.h"
 #include "models/os/reclaim.h"
+#include "sim/report/proc_fields.h"
+#include "sim/workload/compact_model.h"
 #include "sim/workload/kpageflags.h"
 
 #include <stdlib.h>
@@ -61,6 +63,7 @@ struct km_reclaim_model {
     struct km_lru lru;
     struct km_reclaim reclaim;
     struct km_oom oom;
+    struct km_compact_model compact;
     km_pfn nr_traced, nr_model;
     struct page *page;         /* [model] */
     struct links *gone, *left; /* [traced], [model] */
@@ -185,7 +188,47 @@ static void on_gone(void *ctx, struct km_cpu *cpu, km_pfn pfn, bool swapped)
         m->oom.task[group].swap++;
 }
 
+/* Compaction moves the page: what it is used for goes with it. */
+void km_reclaim_model_moved(struct km_replay *r, km_pfn from, km_pfn to)
+{
+    struct km_reclaim_model *m = r->reclaim;
+    uint32_t left = m->left[from].group;
+
+    m->page[to] = m->page[from];
+    m->page[from] = (struct page){.use = USE_OTHER};
+    if (!left)
+        return;
+    link_out(m->left, &m->group[left - 1].left, from);
+    link_in(m->left, &m->group[left - 1].left, to, left - 1);
+}
+
 /* ---- the trace ---- */
+
+/* The traced kernel's compaction frees a page it has moved: here it stays and is called by its new frame. */
+bool km_reclaim_model_renames(struct km_replay *r, const struct km_event *ev, uint64_t index)
+{
+    struct km_reclaim_model *m = r->reclaim;
+    km_pfn traced = ev->page.pfn, to = m ? km_compact_model_target(r, ev, index) : NONE;
+    km_pfn pfn = km_page_map_get(&r->map, traced);
+
+    if (to == NONE || to >= m->nr_traced || (to == traced && pfn != NONE))
+        return false;
+    if (to == traced)
+        return true;
+    if (km_page_map_get(&r->map, to) != NONE || m->gone[to].group)
+        return false; /* its free was silent: the target found is doubtful */
+    if (pfn != NONE) {
+        km_page_map_clear(&r->map, traced, 0);
+        km_page_map_set(&r->map, to, pfn, 0);
+    } else if (m->gone[traced].group) {
+        uint32_t group = m->gone[traced].group - 1;
+
+        clear_gone(m, traced);
+        set_gone(m, to, group);
+    }
+    m->compact.followed++;
+    return true;
+}
 
 static void free_left_overs(struct km_replay *r, struct km_cpu *cpu, uint32_t group)
 {
@@ -323,16 +366,6 @@ void km_reclaim_model_alloc(struct km_replay *r, struct km_cpu *cpu, const struc
     km_lru_add(&r->guest.os, cpu, pfn, kind);
 }
 
-void km_reclaim_model_target(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn)
-{
-    struct km_os *os = &r->guest.os;
-    enum km_zone_id z = km_pfn_zone(os, pfn);
-    bool anon = km_lru_size(os, cpu, z, KM_LRU_INACTIVE_ANON) > km_lru_size(os, cpu, z, KM_LRU_INACTIVE_FILE);
-
-    know(r, pfn, anon ? USE_ANON : USE_FILE, 0);
-    km_lru_place(os, cpu, pfn, anon ? KM_PG_SWAPBACKED : 0, false);
-}
-
 static void set_reclaimer(struct km_reclaim_model *m, int32_t from, int32_t to)
 {
     for (unsigned i = 0; i < RECLAIMERS; i++)
@@ -363,6 +396,7 @@ void km_reclaim_model_event(struct km_replay *r, struct km_cpu *cpu, const struc
         return;
     m->oom.current[cpu->id] = ev->pid;
     km_reclaim_step(&r->guest.os, cpu, ev->time_ns);
+    km_compact_model_step(r, &m->compact, cpu, ev->time_ns);
     if (ev->type == KM_EV_DIRECT_RECLAIM_BEGIN)
         set_reclaimer(m, 0, ev->pid);
     else if (ev->type == KM_EV_DIRECT_RECLAIM_END)
@@ -389,6 +423,9 @@ void km_reclaim_model_tp(struct km_replay *r, const struct km_cpu *cpu, const st
         break;
     case KM_TP_DIRECT_RECLAIM_END:
         km_report_event(r->report, now_ns, cpu->id, "direct_reclaim_end_model", "%u pages reclaimed", tp->nr);
+        break;
+    case KM_TP_COMPACTION:
+        km_compact_model_tp(r, cpu, tp);
         break;
     case KM_TP_OOM_KILL:
         km_report_event(r->report, now_ns, cpu->id, "oom_model", "%s (%u) killed for order %u gfp %#x", tp->name, tp->nr,
@@ -461,6 +498,16 @@ static void place_start_page(struct km_replay *r, km_pfn pfn, uint64_t word)
     km_lru_place(&g->os, &g->cpu[0], pfn, flags_of(word), false);
 }
 
+/* This machine had no room for it: it was reclaimed before the replay begins. */
+static void note_dropped(struct km_replay *r, km_pfn traced, bool anon)
+{
+    struct km_reclaim_model *m = r->reclaim;
+
+    set_gone(m, traced, anon ? NOBODYS : CACHE);
+    if (anon && km_swap_room(&m->reclaim))
+        m->reclaim.swap_used++;
+}
+
 /* What the snapshot says of the pages the trace starts with; no list is known without it. */
 static void place_start(struct km_replay *r)
 {
@@ -477,6 +524,8 @@ static void place_start(struct km_replay *r)
 
         if (pfn != NONE && km_pfn_zone(&g->os, pfn) != KM_NR_ZONES)
             place_start_page(r, pfn, s->kpageflags[traced]);
+        else if (r->elsewhere && pfn == NONE && s->kpageflags[traced] >> KPF_LRU & 1)
+            note_dropped(r, traced, s->kpageflags[traced] >> KPF_SWAPBACKED & 1);
     }
 }
 
@@ -536,6 +585,7 @@ int km_reclaim_model_open(struct km_replay *r, struct km_err *err)
     km_lru_open(&m->lru, &r->guest.os, &r->guest.cpu[0]);
     km_reclaim_open(&m->reclaim, &r->guest.os);
     r->guest.os.oom = &m->oom;
+    km_compact_model_open(r, &m->compact);
     place_start(r);
     return KM_OK;
 }
@@ -554,13 +604,7 @@ void km_reclaim_model_summary(const struct km_replay *r, struct km_run_summary *
     sum->reclaim[n++] = (struct km_run_count){"frees_of_reclaimed", m->skipped_gone};
     sum->reclaim[n++] = (struct km_run_count){"pages_renamed", m->renamed};
     sum->nr_reclaim = n;
-}
-
-static void put_counter(struct km_proc_counter *lines, unsigned nr, const char *name, uint64_t value)
-{
-    for (unsigned i = 0; i < nr; i++)
-        if (!strcmp(lines[i].name, name))
-            lines[i].value = value;
+    km_compact_model_summary(&m->compact, sum);
 }
 
 void km_reclaim_model_vmstat(const struct km_replay *r, struct km_proc_counter *lines, unsigned nr)
@@ -576,12 +620,13 @@ void km_reclaim_model_vmstat(const struct km_replay *r, struct km_proc_counter *
 
         for (unsigned z = 0; z < KM_NR_ZONES; z++)
             pages += km_peek32(r->guest.window.base, m->lru.zone_size_va + (z * KM_LRU_NR + l) * 4);
-        put_counter(lines, nr, list[l], pages);
+        km_proc_set_counter(lines, nr, list[l], pages);
     }
-    put_counter(lines, nr, "nr_dirty", m->lru.nr_dirty);
-    put_counter(lines, nr, "nr_writeback", m->lru.nr_writeback);
+    km_proc_set_counter(lines, nr, "nr_dirty", m->lru.nr_dirty);
+    km_proc_set_counter(lines, nr, "nr_writeback", m->lru.nr_writeback);
     for (unsigned e = 0; e < KM_VM_NR; e++)
-        put_counter(lines, nr, km_vm_event_name((enum km_vm_event)e), m->reclaim.count[e]);
+        km_proc_set_counter(lines, nr, km_vm_event_name((enum km_vm_event)e), m->reclaim.count[e]);
+    km_compact_model_vmstat(&m->compact, lines, nr);
 }
 
 const char *km_reclaim_model_check(const struct km_replay *r)
@@ -598,6 +643,7 @@ void km_reclaim_model_close(struct km_replay *r)
     r->guest.os.lru = NULL;
     r->guest.os.reclaim = NULL;
     r->guest.os.oom = NULL;
+    km_compact_model_close(r);
     free(m->page);
     free(m->gone);
     free(m->left);

@@ -24,8 +24,10 @@ bool km_reclaim_model_keeps(struct km_replay *r, const struct km_event *ev);
 bool km_reclaim_model_gone(struct km_replay *r, km_pfn traced);
 /* The trace's free of this model page is carried out now. */
 void km_reclaim_model_freed(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn);
-/* Free pages that compaction took as targets. */
-void km_reclaim_model_target(struct km_replay *r, struct km_cpu *cpu, km_pfn pfn);
+/* The traced kernel's compaction frees a frame (event number index): true, the page has another name now. */
+bool km_reclaim_model_renames(struct km_replay *r, const struct km_event *ev, uint64_t index);
+/* The model's compaction moves a page. */
+void km_reclaim_model_moved(struct km_replay *r, km_pfn from, km_pfn to);
 /* Its tracepoints become events of the report. */
 void km_reclaim_model_tp(struct km_replay *r, const struct km_cpu *cpu, const struct km_tp *tp);
 /* Fills in the lines of /proc/vmstat that it knows. */

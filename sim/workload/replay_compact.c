@@ -19,7 +19,6 @@
  * Not followed: pages the scanner could not isolate.
  * References: kernel-behaviour D5, H6.7.
  */
-#include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
 
 #include "models/os/buddy.h"
@@ -159,10 +158,7 @@ static void use_target(struct km_replay *r, struct km_compact *c, struct km_cpu 
     if (pfn == KM_PFN_NONE)
         return;
     r->isolated_pages++;
-    if (r->reclaim)
-        km_reclaim_model_target(r, cpu, pfn);
-    else
-        *(uint32_t *)(r->guest.window.base + km_page_va(os, pfn) + KM_PAGE_FLAGS) |= KM_PG_LRU;
+    *(uint32_t *)(r->guest.window.base + km_page_va(os, pfn) + KM_PAGE_FLAGS) |= KM_PG_LRU;
     if (traced >= c->nr_frames)
         return;
     c->target_of[traced] = c->run;
@@ -236,6 +232,8 @@ static void follow_literally(struct km_replay *r, struct km_cpu *cpu, uint64_t i
 
 void km_replay_isolate(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev, uint64_t index)
 {
+    if (r->reclaim)
+        return; /* this kernel compacts by itself (compact_model.c) */
     if (r->mode == &km_replay_oracle) {
         follow_literally(r, cpu, index);
         return;

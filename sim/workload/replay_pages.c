@@ -228,7 +228,7 @@ static void free_to_buddy(struct km_replay *r, struct km_cpu *cpu, const struct 
 
 static void on_free(struct km_replay *r, struct km_cpu *cpu, const struct km_event *ev)
 {
-    if (km_reclaim_model_keeps(r, ev)) {
+    if (km_reclaim_model_renames(r, ev, r->at[cpu->id].index) || km_reclaim_model_keeps(r, ev)) {
         km_replay_skip(r, KM_SKIP_RECLAIMED);
         return;
     }

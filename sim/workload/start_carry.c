@@ -11,8 +11,11 @@
  *    that stood there, or beyond the end of RAM, move: frames the kernel reserved at boot to the top of low memory,
  *    all others to where this machine's buddy lists would have put them, in the order of their addresses: pages of the
  *    kernel, then anonymous pages, then page cache.
- * 3. User pages that do not fit above the high mark of any zone are dropped, as a kernel with less memory would have
- *    reclaimed them; their later frees are frees of unknown pages.
+ * 3. Memory that is too small gives up user pages, as a kernel with less memory would have reclaimed them: a page of the
+ *    kernel or an anonymous page that finds no place takes that of page cache (inactive pages first, each in the
+ *    order of their addresses), a page of the kernel in the end that of anonymous pages. User pages that do
+ *    not fit above the high mark of any zone are dropped. Where the model reclaims they count as reclaimed before the
+ *    replay begins (reclaim_model.c); else their later frees are frees of unknown pages.
  * 4. Free blocks keep their list and their place on it. Memory that was not there before is filed behind, in the
  *    largest blocks, movable. Pages on per-CPU lists stay there; those of CPU n go to n modulo the CPUs there are.
  * 5. Managed pages follow from rule 2, marks, reserves and per-CPU limits from them by the kernel's formulas.
@@ -41,6 +44,14 @@ struct moving { /* a block that cannot keep its frames */
     uint8_t order, owner;
 };
 
+/* Who gives way, in this order. */
+enum victim { VICTIM_INACTIVE_FILE, VICTIM_ACTIVE_FILE, VICTIM_ANON, VICTIM_NR };
+
+struct eviction { /* how far the search for victims has come */
+    enum victim victim;
+    km_pfn next; /* traced */
+};
+
 struct carry {
     struct km_replay *r;
     struct km_guest *from;
@@ -49,6 +60,7 @@ struct carry {
     uint8_t *use; /* [frame of this machine] enum use */
     struct moving *moving;
     size_t nr_moving, room_moving;
+    struct eviction evict_low, evict_any; /* for pages that must be in low memory, and others */
     bool failed;
 };
 
@@ -270,10 +282,60 @@ static km_pfn find_place(struct carry *c, const struct moving *m)
     return KM_PFN_NONE;
 }
 
+static void file_block(struct carry *c, km_pfn pfn, unsigned order, enum km_migratetype mt)
+{
+    struct km_os *os = &c->to.os;
+
+    for (km_pfn p = pfn; p < pfn + (1u << order); p++) {
+        *(uint32_t *)(c->to.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) &= ~(uint32_t)KM_PG_RESERVED;
+        c->use[p] = TAKEN;
+    }
+    if (order >= os->p.pageblock_order)
+        km_pageblock_set_type(os, &c->to.cpu[0], km_pfn_zone(os, pfn), pfn, mt);
+    km_buddy_free(os, &c->to.cpu[0], km_pfn_zone(os, pfn), pfn, order, mt, true);
+}
+
+static bool is_victim(const struct carry *c, km_pfn traced, enum victim victim)
+{
+    const uint64_t bits = snapshot_bits(c, traced), fixed = 1ull << KPF_HEAD | 1ull << KPF_TAIL | 1ull << KPF_UNEVICTABLE;
+
+    if (km_page_map_get(&c->map, traced) == KM_PFN_NONE || bits & fixed)
+        return false;
+    if (owner_of(c, traced) == OWNER_ANON)
+        return victim == VICTIM_ANON;
+    return owner_of(c, traced) == OWNER_FILE &&
+           victim == (bits >> KPF_ACTIVE & 1 ? VICTIM_ACTIVE_FILE : VICTIM_INACTIVE_FILE);
+}
+
+/* The next user page that gives way to a page of this owner; false: there is none. */
+static bool evict(struct carry *c, enum owner owner, bool low)
+{
+    struct eviction *e = low ? &c->evict_low : &c->evict_any;
+    const enum victim end = owner == OWNER_KERNEL ? VICTIM_NR : owner == OWNER_ANON ? VICTIM_ANON : VICTIM_INACTIVE_FILE;
+
+    for (; e->victim < end; e->victim++, e->next = 0)
+        while (e->next < c->map.nr_frames) {
+            km_pfn traced = e->next++, frame = km_page_map_get(&c->map, traced);
+
+            if (!is_victim(c, traced, e->victim) || (low && frame >= c->to.facts.max_low_pfn))
+                continue;
+            km_page_map_clear(&c->map, traced, 0);
+            *(uint32_t *)(c->to.window.base + km_page_va(&c->to.os, frame) + KM_PAGE_FLAGS) &= ~(uint32_t)KM_PG_LRU;
+            file_block(c, frame, 0,
+                       km_pageblock_type(&c->to.os, &c->to.cpu[0], km_pfn_zone(&c->to.os, frame), frame));
+            c->r->sum.start_dropped_pages++;
+            return true;
+        }
+    return false;
+}
+
 static void move_block(struct carry *c, const struct moving *m)
 {
+    const bool low = m->owner == OWNER_KERNEL && m->traced < c->from->facts.max_low_pfn;
     km_pfn pfn = find_place(c, m);
 
+    while (pfn == KM_PFN_NONE && !m->order && evict(c, (enum owner)m->owner, low))
+        pfn = find_place(c, m);
     if (pfn != KM_PFN_NONE) {
         occupy(c, m->traced, pfn, m->order);
         c->r->sum.start_moved_pages += 1u << m->order;
@@ -296,19 +358,6 @@ static void move_pages(struct carry *c)
 }
 
 /* ---- free memory -------------------------------------------------------------------------------------- */
-
-static void file_block(struct carry *c, km_pfn pfn, unsigned order, enum km_migratetype mt)
-{
-    struct km_os *os = &c->to.os;
-
-    for (km_pfn p = pfn; p < pfn + (1u << order); p++) {
-        *(uint32_t *)(c->to.window.base + km_page_va(os, p) + KM_PAGE_FLAGS) &= ~(uint32_t)KM_PG_RESERVED;
-        c->use[p] = TAKEN;
-    }
-    if (order >= os->p.pageblock_order)
-        km_pageblock_set_type(os, &c->to.cpu[0], km_pfn_zone(os, pfn), pfn, mt);
-    km_buddy_free(os, &c->to.cpu[0], km_pfn_zone(os, pfn), pfn, order, mt, true);
-}
 
 /* A traced free block, or what is left of it here. */
 static void file_rest(struct carry *c, km_pfn pfn, unsigned order, enum km_migratetype mt)
