@@ -2,8 +2,8 @@
  * oom.c - see oom.h.
  *
  * Models:      badness = resident pages + swapped pages + page-table pages + oom_score_adj * total / 1000; the
- *              highest wins, -1000 is exempt; a victim that has not died yet is waited for instead of killing
- *              another; the victim's memory is freed at once (the reaper and its exit in one).
+ *              highest wins, -1000 and task 1 (init) are exempt; a victim that has not died yet is waited for instead
+ *              of killing another; the victim's memory is freed at once (the reaper and its exit in one).
  * Not modelled: tasks that share memory, cgroups, cpusets, panic_on_oom, oom_kill_allocating_task, core dumps.
  * Invariants:  nobody is killed twice.
  * Units:       pages.
@@ -16,6 +16,8 @@
 #include <string.h>
 
 static const struct km_site site_select = {"oom_evaluate_task", 0xc1268000u, 512};
+
+#define INIT 1 /* never killed */
 
 static unsigned slot(const struct km_oom *oom, int32_t pid)
 {
@@ -58,7 +60,7 @@ void km_oom_set_comm(struct km_oom_task *task, const char *comm)
 
 int64_t km_oom_badness(const struct km_oom_task *task, uint64_t total)
 {
-    if (task->adj == KM_OOM_ADJ_EXEMPT)
+    if (task->adj == KM_OOM_ADJ_EXEMPT || task->pid == INIT)
         return INT64_MIN;
     return (int64_t)task->rss_anon + task->rss_file + task->swap + task->page_tables +
            task->adj * (int64_t)(total / 1000);

@@ -252,12 +252,14 @@ static void test_oom_kills_the_highest_score(void **state)
 static void test_badness(void **state)
 {
     struct pressure_guest *p = *state;
-    struct km_oom_task t = {.pid = 1, .rss_anon = 10, .rss_file = 20, .swap = 30, .page_tables = 5, .adj = 100};
+    struct km_oom_task t = {.pid = 2, .rss_anon = 10, .rss_file = 20, .swap = 30, .page_tables = 5, .adj = 100};
 
     assert_int_equal(km_oom_badness(&t, 20000), 2065);
     t.adj = -100;
     assert_int_equal(km_oom_badness(&t, 20000), -1935);
     t.adj = -1000;
+    assert_true(km_oom_badness(&t, 20000) == INT64_MIN);
+    t = (struct km_oom_task){.pid = 1, .rss_anon = 10000, .adj = 1000}; /* init */
     assert_true(km_oom_badness(&t, 20000) == INT64_MIN);
     add_task(p, 9, 0, 50);
     add_task(p, 8, 0, 50);

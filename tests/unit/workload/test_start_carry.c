@@ -140,6 +140,47 @@ static void user_pages_that_do_not_fit_are_dropped(void **state)
     rig_free(rig);
 }
 
+static bool frame_of_rig(const struct rig *rig, km_pfn p)
+{
+    const struct km_machine_facts *f = &rig->r.guest.facts;
+
+    for (unsigned i = 0; i < f->nr_ram; i++)
+        if (p >= f->ram[i].start && p < f->ram[i].end)
+            return p > 0 && (p < 0x1028 || p >= 0x10c8); /* mem_map */
+    return false;
+}
+
+/* Nothing is free but what mem_map leaves: page cache makes room, from the lowest frame on, for the kernel alone. */
+static void page_cache_gives_way_to_the_kernel(void **state)
+{
+    struct rig *rig = rig_new();
+    const km_pfn kernels = 0x3400, end = kernels + 300;
+    uint32_t used = 0, kept = 0;
+
+    (void)state;
+    for (km_pfn p = 0; p < 0x2000; p++)
+        if (frame_of_rig(rig, p)) {
+            use_page(rig, p, p >= RIG_BLOCK(2));
+            used++;
+        }
+    for (km_pfn p = kernels; p < end; p++, used++)
+        use_page(rig, p, false);
+    carry(rig, "machine.ram=32MiB");
+    for (km_pfn p = 0; p < 0x4000; p++)
+        kept += km_page_map_get(&rig->r.map, p) != KM_PFN_NONE;
+    for (km_pfn p = kernels; p < end; p++)
+        assert_int_not_equal(km_page_map_get(&rig->r.map, p), KM_PFN_NONE);
+    assert_int_equal(kept + rig->r.sum.start_dropped_pages, used);
+    assert_true(rig->r.sum.start_dropped_pages < 300);
+    assert_int_equal(km_page_map_get(&rig->r.map, RIG_BLOCK(2)), KM_PFN_NONE); /* the lowest of page cache */
+    assert_int_equal(km_page_map_get(&rig->r.map, RIG_BLOCK(2) + 299), RIG_BLOCK(2) + 299);
+    for (km_pfn p = 0; p < 0x1028; p++)
+        if (km_page_map_get(&rig->r.map, p) != KM_PFN_NONE)
+            assert_int_equal(km_page_map_get(&rig->r.map, p), p);
+    all_frames_accounted(rig, kept);
+    rig_free(rig);
+}
+
 static void lists_of_missing_cpus_go_to_the_others(void **state)
 {
     struct rig *rig = rig_new();
@@ -194,7 +235,7 @@ int main(void)
         cmocka_unit_test(user_pages_that_do_not_fit_are_dropped),
         cmocka_unit_test(lists_of_missing_cpus_go_to_the_others),
         cmocka_unit_test(kernel_pages_leave_high_memory),
-        cmocka_unit_test(kernel_pages_leave_high_memory),
+        cmocka_unit_test(page_cache_gives_way_to_the_kernel),
         cmocka_unit_test(too_small_a_machine_is_refused),
     };
 
