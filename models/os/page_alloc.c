@@ -333,6 +333,12 @@ void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, uns
     free_block(os, cpu, z, pfn, order, true);
 }
 
+void km_free_surplus_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn)
+{
+    km_trace_tp(os, cpu, &(struct km_tp){.kind = KM_TP_PAGE_FREE, .pfn = pfn});
+    km_free_pages_to_tail(os, cpu, pfn, 0);
+}
+
 void km_free_pages_batched(struct km_os *os, struct km_cpu *cpu, const km_pfn *pfn, unsigned nr)
 {
     for (unsigned i = 0; i < nr; i++)

@@ -12,8 +12,10 @@
 km_pfn km_alloc_pages(struct km_os *os, struct km_cpu *cpu, uint32_t gfp, unsigned order);
 /* __free_pages of a block whose last reference goes away. */
 void km_free_pages(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
-/* The same, untraced and straight to the tail of the buddy lists (tails of alloc_pages_exact, isolation). */
+/* The same, untraced and straight to the tail of the buddy lists (boot, isolation). */
 void km_free_pages_to_tail(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
+/* A surplus page of alloc_pages_exact: traced, straight to the tail of the buddy lists. */
+void km_free_surplus_page(struct km_os *os, struct km_cpu *cpu, km_pfn pfn);
 /* The same from an interrupt that found the per-CPU lists locked: straight to the buddy lists. */
 void km_free_pages_bypass(struct km_os *os, struct km_cpu *cpu, km_pfn pfn, unsigned order);
 /* __alloc_pages_bulk: order-0 pages straight from the per-CPU list, untraced; returns how many. */

@@ -159,7 +159,7 @@ km_vaddr km_alloc_pages_exact(struct km_os *os, struct km_cpu *cpu, uint32_t byt
 
     KM_BUG_ON(!km_split_page(os, cpu, pfn, order));
     for (km_pfn p = pfn + pages; p < pfn + (1u << order); p++)
-        km_free_pages_to_tail(os, cpu, p, 0);
+        km_free_surplus_page(os, cpu, p);
     return va;
 }
 

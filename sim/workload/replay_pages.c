@@ -188,7 +188,7 @@ static void commit_free(struct km_replay *r, struct km_cpu *cpu, const struct km
     for (km_pfn p = pfn; p < pfn + (1u << order) && r->reclaim; p++)
         km_reclaim_model_freed(r, cpu, p);
     if (state(r)->exact[ev->cpu] && order == 0)
-        km_free_pages_to_tail(os, cpu, pfn, 0);
+        km_free_surplus_page(os, cpu, pfn);
     else
         km_free_pages(os, cpu, pfn, order);
     measure(r, cpu, "page_free", before);

@@ -69,6 +69,17 @@ is odd failed 1
 [ "$(grep -c ioremap "$tmp/odd/proc/vmallocinfo")" = 1 ] || complain "odd: the ioremap area is not in vmallocinfo"
 [ "$(grep -vc 'ioremap\|unpurged' "$tmp/odd/proc/vmallocinfo")" = 0 ] || complain "odd: a failed request left an area"
 
+# Addresses hidden from the reader, and those of a 64-bit kernel, say nothing; words of other kernels are passed over.
+cp -r "$tmp/modules" "$tmp/hidden"
+printf '%s\n' '0x(ptrval)-0x(ptrval)    8192 n_tty_open+0x16/0x90 pages=1 vmalloc' \
+    '0x00000000-0x00000000    8192 n_tty_open+0x16/0x90 pages=1 vmalloc' \
+    '0xffffc90000000000-0xffffc90000002000    8192 n_tty_open+0x16/0x90 pages=1 vmalloc N0=1' \
+    '0xe0800000-0xe0802000    8192 n_tty_open+0x16/0x90 pages=1 vmalloc N0=1' >"$tmp/hidden/start/vmallocinfo"
+replay hidden-run "$tmp/hidden" pages
+is hidden-run areas_start 1
+grep -qx '0xe0800000-0xe0802000    8192 n_tty_open+0x16/0x90 pages=1 vmalloc' "$tmp/hidden-run/proc/start/vmallocinfo" ||
+    complain 'hidden-run: the one area with a known address is not in proc/start/vmallocinfo'
+
 # A damaged start state is named with file and line.
 sed '3s/.*/0xe07e0000-0xe07e2000 4096 vmalloc/' "$tmp/modules/start/vmallocinfo" >"$tmp/v" &&
     mv "$tmp/v" "$tmp/modules/start/vmallocinfo"

@@ -69,6 +69,20 @@ for event in mm_page_alloc kmalloc kmem_cache_alloc kfree; do
     grep -q " $event: " "$tmp/objects.txt" || complain "mode objects wrote no $event"
 done
 
+# The surplus of alloc_pages_exact is freed at once, and the written trace says so: the second replay frees it, too.
+awk 'function put(event, text) { printf "            task-1     [000] %12.6f: %s: %s\n", ++n / 1000, event, text }
+     function page(event, pfn, order) { put(event, "page=" pfn " pfn=" pfn " order=" order (event ~ /alloc/ ? " migratetype=0 gfp_flags=GFP_KERNEL" : "")) }
+     BEGIN { put("pages_exact", "(c1296f40) size=20480 gfp=0xcc0"); page("mm_page_alloc", "0x5000", 3)
+             page("mm_page_free", "0x5005", 0); page("mm_page_free", "0x5006", 0); page("mm_page_free", "0x5007", 0)
+             put("pages_exact_ret", "(c1296f40 <- c1000000) ptr=0xc5000000"); page("mm_page_alloc", "0x6000", 0) }' \
+    >"$tmp/exact.txt"
+replay "$tmp/exact.txt" "$tmp/exact.1" replay.mode=pages report.trace_out=true
+[ "$(zcat "$tmp/exact.1/trace.out.txt.gz" | grep -c ' mm_page_free: ')" = 3 ] ||
+    complain 'the surplus of alloc_pages_exact is not in the written trace'
+replay "$tmp/exact.1/trace.out.txt.gz" "$tmp/exact.2" replay.mode=pages report.trace_out=true
+same 'applied events with surplus pages' "$(member "$tmp/exact.1" events_applied)" "$(member "$tmp/exact.2" events_applied)"
+cmp -s "$tmp/exact.1/proc/buddyinfo" "$tmp/exact.2/proc/buddyinfo" || complain 'surplus pages: other free lists after the second replay'
+
 # Resynchronisation: the same blind start, but each decision is made from the traced state.
 replay "$root/traces/pae-512m-forkexec" "$tmp/resync" replay.mode=pages replay.lookahead=false replay.resync=true
 no_err

@@ -42,10 +42,16 @@ static void exact_sizes(void **state)
     struct km_os *os = &m->g.os;
     struct km_cpu *cpu = &m->g.cpu[0];
     uint64_t before = vmem_free_pages(m);
+
+    os->tracer.emit = guest_emit;
+    os->tracer.ctx = &m->g;
     km_vaddr va = km_alloc_pages_exact(os, cpu, 20 * 1024, KM_GFP_KERNEL);
-    km_pfn pfn = km_va_to_pfn(os, va);
+    km_pfn pfn = km_va_to_pfn(os, va), freed[8];
 
     assert_int_equal(pfn % 8, 0);
+    assert_int_equal(guest_events(&m->g, KM_TP_PAGE_FREE, freed, 8), 3); /* traced, one by one */
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(freed[i], pfn + 5 + i);
     assert_int_equal(before - vmem_free_pages(m), 5);
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(km_page_count(os, m->w.base, pfn + i), i < 5);
