@@ -85,19 +85,44 @@ static bool va_has_page(const struct km_os *os, km_vaddr va)
     return km_pfn_is_low(os, pfn) && pfn >= os->mem_map_pfn && pfn < os->mem_map_end;
 }
 
-struct km_kmem_cache *km_kmem_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
+/* The slab va lies in (its struct page address), untimed; 0: none. */
+static km_vaddr peek_slab(const struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
 {
     if (!va_has_page(l->os, va) || !l->p.ops->first_object)
-        return NULL;
+        return 0;
     km_vaddr page = km_page_va(l->os, km_va_to_pfn(l->os, va));
     uint32_t head = km_peek32(window, page + KM_PAGE_COMPOUND_HEAD);
 
     /* The word is a list pointer in a head page: only tails of a slab have bit 0 set. */
     if (head & 1)
         page = head - 1;
-    if (!(km_peek32(window, page + KM_PAGE_FLAGS) & KM_PG_SLAB))
-        return NULL;
-    return km_slab_cache(l, window, page);
+    return km_peek32(window, page + KM_PAGE_FLAGS) & KM_PG_SLAB ? page : 0;
+}
+
+struct km_kmem_cache *km_kmem_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va)
+{
+    km_vaddr slab = peek_slab(l, window, va);
+
+    return slab ? km_slab_cache(l, window, slab) : NULL;
+}
+
+bool km_slab_object_at(struct km_slab_layer *l, const uint8_t *window, km_vaddr va,
+                       struct km_slab_object *out)
+{
+    km_vaddr slab = peek_slab(l, window, va);
+    const struct km_kmem_cache *c = slab ? km_slab_cache(l, window, slab) : NULL;
+
+    if (!c)
+        return false;
+    km_vaddr first = l->p.ops->first_object(l, window, c, slab);
+
+    if (va < first || (va - first) / c->size >= c->objects)
+        return false;
+    out->cache = c;
+    out->index = (va - first) / c->size;
+    out->va = first + out->index * c->size;
+    out->offset = va - out->va;
+    return true;
 }
 
 struct km_kmem_cache *km_kmem_cache_by_name(struct km_slab_layer *l, const char *name)
@@ -486,6 +511,27 @@ static struct km_kmem_cache *create_failed(struct km_slab_layer *l, const struct
     return NULL;
 }
 
+static bool is_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = list; at && (at = strstr(at, name)); at += len)
+        if ((at == list || at[-1] == ',' || at[-1] == ' ') &&
+            (!at[len] || at[len] == ',' || at[len] == ' '))
+            return true;
+    return false;
+}
+
+static uint32_t line_align(const struct km_slab_lines *lines, const char *name, uint32_t align,
+                           uint32_t size)
+{
+    if (is_listed(lines->pad_to_line, name) && align < lines->line_bytes)
+        return lines->line_bytes;
+    if (is_listed(lines->hwcache_align, name))
+        return km_slub_align(KM_CACHE_HWCACHE_ALIGN, align, size, lines->line_bytes);
+    return align;
+}
+
 struct km_kmem_cache *km_kmem_cache_create_ctor(struct km_slab_layer *l, struct km_cpu *cpu,
                                                 const char *name, uint32_t size, uint32_t align,
                                                 uint32_t flags,
@@ -496,6 +542,7 @@ struct km_kmem_cache *km_kmem_cache_create_ctor(struct km_slab_layer *l, struct 
     struct km_kmem_cache *c;
 
     flags |= ctor ? KM_CACHE_CTOR : 0;
+    align = line_align(&l->p.lines, name, align, size);
     c = l->p.merge && l->p.ops->first_object ? find_mergeable(l, size, align, flags) : NULL;
 
     if (c) {

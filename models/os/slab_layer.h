@@ -266,6 +266,11 @@ struct km_slab_params {
     bool merge;                /* merge like caches */
     struct km_slab_numa numa;
     struct km_slab_watch watch;
+    struct km_slab_lines { /* caches laid out for lines of line_bytes whatever their creator asked */
+        const char *hwcache_align; /* names with commas: as with SLAB_HWCACHE_ALIGN; NULL: none */
+        const char *pad_to_line;   /* every object in lines of its own; NULL: none */
+        uint32_t line_bytes;       /* a power of two */
+    } lines;
 };
 
 struct km_slab_layer {
@@ -346,6 +351,15 @@ void km_kmem_cache_shrink(struct km_slab_layer *l, struct km_cpu *cpu, struct km
 struct km_kmem_cache *km_kmem_cache_by_name(struct km_slab_layer *l, const char *name);
 /* Cache of a live or free slab object (untimed); NULL if va is not in a slab. */
 struct km_kmem_cache *km_kmem_cache_of(struct km_slab_layer *l, const uint8_t *window, km_vaddr va);
+/* The object whose place holds the byte at va (untimed); false if that is no slab, or the part of
+ * one that holds no objects. */
+struct km_slab_object {
+    const struct km_kmem_cache *cache;
+    km_vaddr va;
+    uint32_t index, offset; /* in the slab, in the object's place */
+};
+bool km_slab_object_at(struct km_slab_layer *l, const uint8_t *window, km_vaddr va,
+                       struct km_slab_object *out);
 /* End of a grace period: empty slabs of TYPESAFE_BY_RCU caches go to the page allocator; returns
  * how many. */
 unsigned km_slab_rcu_quiesce(struct km_slab_layer *l, struct km_cpu *cpu);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # false_sharing.gp - cycles lost per cache line.
-# ARG4 number of lines; data: rank, cycles lost, 1 if false sharing, label
+# ARG4 number of lines; data: rank, cycles lost to false sharing, to true sharing, in all, label
 load ARG3."/style.inc"
 n = int(ARG4)
 set terminal svg size 1000,(n * 24 + 110) dynamic enhanced font FONT background "#ffffff"
@@ -17,7 +17,9 @@ set xrange [0:*]
 set format x "%.0s%c"
 set ytics scale 0 noenhanced
 set xlabel "cycles lost"
-plot ARG1 using (0):1:(0):($3 == 1 ? $2 : 0):($1 - 0.36):($1 + 0.36):ytic(4) with boxxyerror linecolor rgb LINE[2] \
+plot ARG1 using (0):1:(0):2:($1 - 0.36):($1 + 0.36):ytic(5) with boxxyerror linecolor rgb LINE[2] \
          title "false sharing", \
-     ARG1 using (0):1:(0):($3 == 1 ? 0 : $2):($1 - 0.36):($1 + 0.36) with boxxyerror linecolor rgb LINE[1] \
-         title "true sharing"
+     ARG1 using 2:1:2:($2 + $3):($1 - 0.36):($1 + 0.36) with boxxyerror linecolor rgb LINE[1] \
+         title "true sharing", \
+     ARG1 using ($2 + $3):1:($2 + $3):4:($1 - 0.36):($1 + 0.36) with boxxyerror linecolor rgb "#b8b8b8" \
+         title "first transfer, device"

@@ -79,7 +79,11 @@ struct km_shared_line {
     uint64_t readers, writers; /* references by loads, stores */
     uint64_t hitm_local, hitm_remote, invalidations, cycles_lost;
     uint64_t dma_reads, dma_writes, dma_hitm, dma_invalidations; /* by devices */
-    bool overlapping_bytes; /* true sharing: CPUs touched common bytes */
+    /* Transfers by the bytes that moved them (sim/top/sharing.h); what is missing to the totals
+     * happened before the bytes were watched. */
+    uint64_t hitm_true, hitm_false, inv_true, inv_false, cycles_true, cycles_false;
+    uint64_t cycles_dma; /* CPUs fetching again what a device had taken away; not in cycles_lost */
+    uint64_t hitm_by_cpu[KM_MAX_CPUS]; /* the CPU that asked */
 };
 
 struct km_hw_stats {

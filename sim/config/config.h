@@ -140,6 +140,8 @@ struct km_os_config {
     uint64_t reclaim_page_ns;     /* kswapd takes so long for a page it looks at */
     bool init_on_alloc;           /* pages and objects are zeroed */
     bool freelist_random;
+    char hwcache_align[256];      /* names of slab caches, with commas */
+    char pad_to_line[256];
     char e820[KM_PATH_MAX];       /* "auto" or "0x1000-0x9fc00,0x100000-0x3ffda000" */
 };
 

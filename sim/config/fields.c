@@ -427,6 +427,10 @@ static const struct km_field os_fields[] = {
      .help = "pages and objects are zeroed when allocated"},
     {.key = "freelist_random", .type = KM_FIELD_BOOL, AT(OS, freelist_random), .def = "true",
      .help = "objects of a new slab are linked in random order"},
+    {.key = "hwcache_align", .type = KM_FIELD_STRING, AT(OS, hwcache_align), .def = "",
+     .help = "objects: slab caches, as in dentry,filp, that get SLAB_HWCACHE_ALIGN for this machine's lines"},
+    {.key = "pad_to_line", .type = KM_FIELD_STRING, AT(OS, pad_to_line), .def = "",
+     .help = "objects: slab caches whose objects, however small, each get cache lines of their own"},
     {.key = "e820", .type = KM_FIELD_STRING, AT(OS, e820), .def = "auto",
      .help = "usable memory, e.g. 0x1000-0x9fc00,0x100000-0x3ffda000; auto: from the trace, else from ram"},
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * plot_false_sharing.c - the cache lines that cost most by moving between CPUs.
- * Data: rank, cycles lost, 1 if false sharing, "label".
+ * Data: rank, cycles lost to false sharing, to true sharing, in all, "label".
  */
+#include "models/base/types.h"
 #include "sim/report/csv_read.h"
 #include "sim/report/plot.h"
 
@@ -12,25 +13,28 @@ enum { SHOWN_MAX = 20 };
 
 static int write_rows(struct km_csv *c, FILE *out, struct km_plot_args *args, struct km_err *err)
 {
-    static const char *const names[] = {"line_pa", "cache_or_owner", "object_offset", "cycles_lost",
-                                        "sharing"};
-    int col[5], ret, n = 0;
+    static const char *const names[] = {"line_pa",     "cache_or_owner", "object_offset",
+                                        "cycles_lost", "cycles_false",   "cycles_true",
+                                        "cycles_dma"};
+    enum { COLUMNS = KM_ARRAY_LEN(names) };
+    int col[COLUMNS], ret, n = 0;
 
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < COLUMNS; i++)
         if ((col[i] = km_csv_column(c, names[i], err)) < 0)
             return col[i];
     while (n < SHOWN_MAX && (ret = km_csv_next(c, err)) > 0) {
-        uint64_t cycles;
+        uint64_t cycles[4]; /* lost; false, true sharing; devices */
 
-        if ((ret = km_csv_u64(c, col[3], &cycles, err)))
-            return ret;
-        if (!cycles)
+        for (int i = 0; i < 4; i++)
+            if ((ret = km_csv_u64(c, col[3 + i], &cycles[i], err)))
+                return ret;
+        if (!(cycles[0] + cycles[3]))
             continue;
         for (char *p = c->field[col[1]]; *p; p++)
             if (*p == '"' || *p == '\\')
                 *p = '\'';
-        fprintf(out, "%d %" PRIu64 " %d \"%s%s%.40s%s%s\"\n", ++n, cycles,
-                !strcmp(c->field[col[4]], "false"), c->field[col[0]], *c->field[col[1]] ? " " : "",
+        fprintf(out, "%d %" PRIu64 " %" PRIu64 " %" PRIu64 " \"%s%s%.40s%s%s\"\n", ++n, cycles[1],
+                cycles[2], cycles[0] + cycles[3], c->field[col[0]], *c->field[col[1]] ? " " : "",
                 c->field[col[1]], *c->field[col[2]] ? " +" : "", c->field[col[2]]);
     }
     if (ret < 0)
@@ -57,9 +61,10 @@ const struct km_plot km_plot_false_sharing = {
     .title = "Cache lines that move between CPUs",
     .help = "Each bar is one cache line and the cycles CPUs waited because another CPU had changed "
             "it. False sharing: "
-            "the CPUs never touched the same bytes, so padding or moving the data would remove the "
+            "they used other bytes of the line, so padding or moving the data would remove the "
             "cost. True sharing: "
-            "they did (a lock, a counter, a list head).",
+            "the same bytes (a lock, a counter, a list head). The rest: first transfers of a line, "
+            "reads of clean copies, and lines that a device took away.",
     .none = "No cache line was used by more than one CPU at a cost (one CPU, or timing: off).",
     .data = data,
 };

@@ -222,7 +222,7 @@ static void finish_files(struct km_report *r, const struct km_hw_stats *hw)
     km_trace_out_commit(&r->trace_out);
     km_latency_write(&r->latency, &r->dir);
     km_callsites_write(&r->callsites, &r->dir);
-    km_false_sharing_write(hw, r->owner, r->owner_ctx, &r->dir);
+    km_false_sharing_write(&r->sharing, hw, r->owner, r->owner_ctx, &r->dir);
 }
 
 int km_report_finish(struct km_report *r, const struct km_run_summary *sum,

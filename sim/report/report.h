@@ -50,10 +50,18 @@ __attribute__((format(printf, 5, 6))) void km_report_event(struct km_report *r, 
                                                            unsigned cpu, const char *kind,
                                                            const char *fmt, ...);
 
-/* Who owns the cache line at pa: name of the slab cache or structure and the offset in the object;
- * false: unknown. Asked for every row of false_sharing.csv inside km_report_finish. */
-typedef bool km_report_owner_fn(void *ctx, km_paddr pa, char *name, size_t name_size,
-                                uint32_t *offset);
+/* Who owns the cache line at pa. */
+struct km_line_owner {
+    char name[128];  /* slab cache or kernel structure */
+    uint32_t offset; /* of the line's first byte in the object or structure */
+    bool object;     /* a slab object; the rest is of those alone */
+    km_vaddr object_va;
+    uint32_t object_index, object_bytes; /* in its slab; as asked for */
+    uint32_t objects;                    /* that have a part in the line, from this one on */
+    char site[256];                      /* that allocated it last; empty: not known */
+};
+/* false: unknown. Asked for every row of false_sharing.csv inside km_report_finish; *out is zeroed. */
+typedef bool km_report_owner_fn(void *ctx, km_paddr pa, struct km_line_owner *out);
 void km_report_set_owner(struct km_report *r, km_report_owner_fn *owner, void *ctx);
 
 /* Running totals per call site; site is copied at its first use. freed_remote: freed on another

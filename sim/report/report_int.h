@@ -100,10 +100,21 @@ bool km_callsites_set(struct km_callsites *c, const char *site,
 void km_callsites_write(struct km_callsites *c, struct km_outdir *d);
 void km_callsites_release(struct km_callsites *c);
 
-/* false_sharing.c */
-void km_false_sharing_write(const struct km_hw_stats *hw, km_report_owner_fn *owner, void *ctx,
-                            struct km_outdir *d);
-json_t *km_false_sharing_json(const struct km_hw_stats *hw);
+/* false_sharing.c: sums over the lines of the machine and of each slab cache; caches that lose most
+ * to false sharing first. */
+#define KM_REPORT_SHARING_CACHES 256u
+struct km_false_sharing {
+    struct km_cache_sharing {
+        char name[128];
+        uint64_t lines, false_lines, hitm, hitm_true, hitm_false;
+        uint64_t invalidations, inv_true, inv_false, dma_hitm, dma_invalidations;
+        uint64_t cycles, cycles_true, cycles_false, cycles_dma;
+    } total, cache[KM_REPORT_SHARING_CACHES];
+    unsigned nr_caches;
+};
+void km_false_sharing_write(struct km_false_sharing *s, const struct km_hw_stats *hw,
+                            km_report_owner_fn *owner, void *ctx, struct km_outdir *d);
+json_t *km_false_sharing_json(const struct km_false_sharing *s, const struct km_hw_stats *hw);
 
 /* trace_out.c: a compressed text; dir is NULL until the first line */
 struct km_trace_out {
@@ -143,6 +154,7 @@ struct km_report {
     struct km_fragmentation frag;
     struct km_latency latency;
     struct km_callsites callsites;
+    struct km_false_sharing sharing;
     struct km_trace_out trace_out, dram_commands;
     struct km_vcd *vcd; /* NULL: no waveform */
     struct km_probe probe;

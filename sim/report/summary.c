@@ -192,7 +192,7 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     if (sum->vmalloc.valid)
         json_object_set_new(root, "vmalloc", vmalloc_json(sum));
     json_object_set_new(root, "latency", km_latency_json(&r->latency));
-    json_object_set_new(root, "false_sharing", km_false_sharing_json(hw));
+    json_object_set_new(root, "false_sharing", km_false_sharing_json(&r->sharing, hw));
     json_object_set_new(root, "cache", km_hw_cache_json(hw));
     json_object_set_new(root, "tlb", km_hw_tlb_json(hw));
     json_object_set_new(root, "bus", km_hw_bus_json(hw));

@@ -246,18 +246,29 @@ static void flush_write_backs(struct km_node *n)
     n->cpu.local_cycles = snoop;
 }
 
-static void account_sharing(struct km_node *n, uint64_t line, const struct snooped *found,
-                            bool invalidate, uint64_t lost)
+/* fetched: the CPU did not have the line. */
+static void account_sharing(struct km_node *n, km_paddr pa, uint32_t bytes,
+                            const struct snooped *found, bool invalidate, bool fetched,
+                            uint64_t lost)
 {
-    struct km_sharing_row *row = km_sharing_get(&n->core->sharing, line);
+    struct km_sharing *s = &n->core->sharing;
+    uint64_t line = pa >> n->core->line_shift;
+    struct km_sharing_row *row = found->owners ? km_sharing_get(s, line, found->owners)
+                                               : km_sharing_find(s, line);
 
     if (!row)
         return;
-    row->cpus_mask |= found->owners | 1u << n->id;
-    row->hitm += (found->action & KM_COH_SUPPLY) && km_line_dirty(found->state);
-    if (invalidate)
-        row->invalidations += (unsigned)__builtin_popcount(found->owners);
-    row->cycles_lost += lost;
+    km_sharing_transfer(
+        row, &(struct km_sharing_event){
+                 .cpu = n->id,
+                 .first_byte = (uint32_t)pa & (n->core->line_bytes - 1),
+                 .bytes = bytes,
+                 .owners = found->owners,
+                 .hitm = (found->action & KM_COH_SUPPLY) && km_line_dirty(found->state),
+                 .invalidate = invalidate,
+                 .fetched = fetched,
+                 .cycles = lost,
+             });
 }
 
 /* Waits for the bus and takes the address phase of a reference that started at n's local time.
@@ -341,11 +352,12 @@ static uint64_t move_data(struct km_node *n, uint64_t line, enum km_bus_need nee
 
 /* The bus transaction of a reference that started at n's local time; local time becomes its
  * completion. Returns the state the line may be installed in, or I if it is not to be installed. */
-static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_access kind,
-                                   enum km_bus_need need, uint64_t *begin_clock)
+static enum km_line_state transact(struct km_node *n, km_paddr pa, uint32_t bytes,
+                                   enum km_access kind, enum km_bus_need need,
+                                   uint64_t *begin_clock)
 {
     struct km_core *core = n->core;
-    uint64_t start = n->cpu.local_cycles;
+    uint64_t start = n->cpu.local_cycles, line = pa >> core->line_shift;
     uint64_t begin = take_bus(n, line);
     unsigned source;
 
@@ -358,8 +370,9 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
     uint64_t done = move_data(n, line, need, begin, &found, source);
 
     n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
-    if (found.owners)
-        account_sharing(n, line, &found, invalidate, n->cpu.local_cycles - start);
+    account_sharing(n, pa, bytes, &found, invalidate,
+                    need != KM_NEED_UPGRADE && need != KM_NEED_WRITE,
+                    n->cpu.local_cycles - start);
     km_core_show_transaction(n, line, need, begin, found.owners, done);
     *begin_clock = begin;
     if (need == KM_NEED_WRITE) {
@@ -381,17 +394,13 @@ static enum km_line_state transact(struct km_node *n, uint64_t line, enum km_acc
 static void account_dma(struct km_core *core, uint64_t line, const struct snooped *found,
                         bool write)
 {
-    struct km_sharing_row *row = found->owners ? km_sharing_get(&core->sharing, line)
-                                               : km_sharing_find(&core->sharing, line);
+    struct km_sharing_row *row = found->owners
+                                     ? km_sharing_get(&core->sharing, line, found->owners)
+                                     : km_sharing_find(&core->sharing, line);
 
-    if (!row)
-        return;
-    row->cpus_mask |= found->owners;
-    row->dma_reads += !write;
-    row->dma_writes += write;
-    row->dma_hitm += (found->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK)) != 0;
-    if (write)
-        row->dma_invalidations += (unsigned)__builtin_popcount(found->owners);
+    if (row)
+        km_sharing_dma(row, found->owners,
+                       (found->action & (KM_COH_SUPPLY | KM_COH_WRITE_BACK)) != 0, write);
 }
 
 /* A hazard of a device that memory alone sees: what the caches hold of the line. */
@@ -460,11 +469,12 @@ static uint64_t purge_line(struct km_node *n, uint64_t line, uint64_t begin, str
 
 /* LOCK# (486, Pentium): the bus belongs to this CPU from the read to the end of the write, and no
  * cache keeps the line. */
-static void lock_bus(struct km_node *n, uint64_t line)
+static void lock_bus(struct km_node *n, km_paddr pa, uint32_t bytes)
 {
     struct km_core *core = n->core;
     struct km_bus *bus = &core->bus;
-    uint64_t start = n->cpu.local_cycles, begin = take_bus(n, line);
+    uint64_t line = pa >> core->line_shift, start = n->cpu.local_cycles;
+    uint64_t begin = take_bus(n, line);
     struct snooped found;
     uint64_t snoop = purge_line(n, line, begin, &found);
     uint64_t read = km_bus_data(bus, memory_read(core, line, begin, snoop), bus->geom.width_bytes);
@@ -477,8 +487,7 @@ static void lock_bus(struct km_node *n, uint64_t line)
     n->cpu.local_cycles = km_clock_up(core->bus_to_core, done);
     if (core->judge)
         km_coh_check_partial(core->judge, line);
-    if (found.owners)
-        account_sharing(n, line, &found, true, n->cpu.local_cycles - start);
+    account_sharing(n, pa, bytes, &found, true, true, n->cpu.local_cycles - start);
     km_core_judge_line(n, line);
 }
 
@@ -498,7 +507,7 @@ void km_core_uncached(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_re
     n->uncached.reads += ref != KM_REF_STORE;
     n->uncached.writes += ref != KM_REF_LOAD;
     if (ref == KM_REF_RMW) {
-        lock_bus(n, line);
+        lock_bus(n, pa, bytes);
         return;
     }
     uint64_t begin = take_bus(n, line);
@@ -796,7 +805,7 @@ static void miss(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access 
 {
     struct km_core *core = n->core;
     uint64_t line = pa >> core->line_shift;
-    enum km_line_state state = transact(n, line, kind, out->need, begin);
+    enum km_line_state state = transact(n, pa, bytes, kind, out->need, begin);
 
     if (kind != KM_ACCESS_FETCH || !n->hier.split) /* snoops of others may have folded */
         km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
@@ -834,7 +843,7 @@ uint32_t km_core_line(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_ac
         flush_write_backs(n);
     km_core_catch_up(n);
     if (core->bus_locks && ref == KM_REF_RMW && kind == KM_ACCESS_STORE) {
-        lock_bus(n, line);
+        lock_bus(n, pa, bytes);
         return KM_CACHE_NONE;
     }
     if (!fetch)

@@ -370,6 +370,14 @@ static void release_vector(struct km_objects *o, struct km_cpu *cpu)
         o->stats.result[KM_OBJ_SKIPPED_NO_MEMORY]++;
 }
 
+static void note_site(struct km_objects *o, uint32_t ptr, uint32_t call_site)
+{
+    const uint32_t *va = o->p.note_sites ? km_u32map_get(&o->live, ptr) : NULL;
+
+    if (va && *va && !km_u32map_put(&o->site, *va, call_site))
+        o->p.note_sites = false;
+}
+
 static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
                                        const struct km_event *ev)
 {
@@ -390,6 +398,8 @@ static enum km_objects_result on_alloc(struct km_objects *o, struct km_cpu *cpu,
         return hold_vector(o, cpu, &v);
     }
     result = ev->type == KM_EV_KMALLOC ? kmalloc_object(o, cpu, &v) : cache_object(o, cpu, ev);
+    if (result == KM_OBJ_APPLIED)
+        note_site(o, ptr, ev->obj.call_site);
     release_vector(o, cpu);
     return result;
 }
@@ -643,6 +653,7 @@ void km_objects_destroy(struct km_objects *o)
     km_u32map_release(&o->live);
     km_u32map_release(&o->bulk_cache);
     km_u32map_release(&o->owner);
+    km_u32map_release(&o->site);
     km_u32map_release(&o->slab_of_page);
     free(o);
 }

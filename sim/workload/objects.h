@@ -39,6 +39,8 @@ struct km_objects_params {
     unsigned cpus; /* of the traced machine */
     bool boot;     /* the trace begins at boot: end/ has the caches, start/ nothing */
     const struct km_slab_ops *slab; /* the allocator to run */
+    struct km_slab_lines lines;
+    bool note_sites; /* remember who allocated each object, for km_objects_owner */
 };
 
 struct km_objects_stats {
@@ -86,6 +88,9 @@ void km_objects_sample(struct km_objects *o, const uint8_t *window, const char *
 void km_objects_get_stats(const struct km_objects *o, struct km_objects_stats *out);
 void km_objects_summary(struct km_objects *o, struct km_run_summary *sum);
 struct km_slab_layer *km_objects_layer(struct km_objects *o);
+/* What of the slab layer lies at va and in the line_bytes from there; false: nothing. */
+bool km_objects_owner(const struct km_objects *o, const uint8_t *window, km_vaddr va,
+                      uint32_t line_bytes, struct km_line_owner *out);
 void km_objects_destroy(struct km_objects *o);
 
 #endif

@@ -153,6 +153,7 @@ struct km_objects {
     struct km_u32map live;       /* scan: live traced objects; replay: traced -> model address */
     struct km_u32map owner;      /* model address -> number of its cache, where pages do not tell */
     struct km_u32map bulk_cache; /* address of a traced kmem_cache -> cache */
+    struct km_u32map site; /* model address -> id of the call site that allocated it last */
     struct km_u32map
         slab_of_page; /* replay: traced page -> model page, caches with bulk allocations */
     struct obj_bulk bulk[KM_MAX_CPUS];

@@ -495,7 +495,8 @@ static int build(struct builder *b, struct km_err *err)
     struct km_slab_params p = {.ops = o->p.slab,
                                .src = {.alloc = src_alloc, .free = src_free, .ctx = o},
                                .min_objects_cpus = 0,
-                               .merge = false};
+                               .merge = false,
+                               .lines = o->p.lines};
 
     for (unsigned i = 0; i < o->nr_cache; i++)
         km_obj_cache_geometry(o, &o->cache[i]);

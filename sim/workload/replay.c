@@ -6,6 +6,7 @@
  * time stamp (pacing: timestamps) or only for its CPU (back-to-back).
  */
 #include "sim/workload/mapped.h"
+#include "sim/workload/objects.h"
 #include "sim/workload/owner.h"
 #include "sim/workload/reclaim_model.h"
 #include "sim/workload/replay.h"
@@ -420,11 +421,19 @@ static int nothing_replayed(const struct km_replay *r, struct km_err *err)
                    r->cfg->workload.limit_events ? " among the first workload.limit ones" : "");
 }
 
-static bool line_owner(void *ctx, km_paddr pa, char *name, size_t name_size, uint32_t *offset)
+static bool line_owner(void *ctx, km_paddr pa, struct km_line_owner *out)
 {
     const struct km_replay *r = ctx;
+    const struct km_os *os = &r->guest.os;
+    km_pfn pfn = (km_pfn)(pa >> KM_PAGE_SHIFT);
+    km_vaddr va = km_pfn_is_low(os, pfn)
+                      ? km_pfn_to_va(os, pfn) + (km_vaddr)(pa & (KM_PAGE_BYTES - 1))
+                      : 0;
 
-    return km_owner(&r->guest.os, pa, name, name_size, offset);
+    if (r->objects && va &&
+        km_objects_owner(r->objects, r->guest.window.base, va, r->cfg->machine.l1d.line_bytes, out))
+        return true;
+    return km_owner(os, pa, out->name, sizeof(out->name), &out->offset);
 }
 
 static int run(struct km_replay *r, const struct km_run_options *opt, struct km_err *err)

@@ -162,6 +162,10 @@ static int objects_open(struct km_replay *r, struct km_err *err)
         .cpus = r->traced_os.p.cpus,
         .boot = r->boot,
         .slab = km_slab_ops_by_name(slab_names[r->cfg->os.slab]),
+        .lines = {.hwcache_align = r->cfg->os.hwcache_align,
+                  .pad_to_line = r->cfg->os.pad_to_line,
+                  .line_bytes = r->cfg->machine.l1d.line_bytes},
+        .note_sites = r->cfg->timing == KM_TIMING_FULL,
     };
     int rc;
 

@@ -78,11 +78,11 @@ static inline void feed_rest(struct km_report *r)
     km_report_proc(r, false, "vmstat", "nr_free_pages 12345\n");
 }
 
-static inline bool owner_of(void *ctx, km_paddr pa, char *name, size_t size, uint32_t *offset)
+static inline bool owner_of(void *ctx, km_paddr pa, struct km_line_owner *out)
 {
     (void)ctx;
-    snprintf(name, size, pa & 0x40 ? "kmalloc-32" : "zone lock");
-    *offset = (uint32_t)(pa >> 7 & 31);
+    snprintf(out->name, sizeof(out->name), pa & 0x40 ? "kmalloc-32" : "zone lock");
+    out->offset = (uint32_t)(pa >> 7 & 31);
     return pa & 0xC0;
 }
 
@@ -135,7 +135,10 @@ static inline int fill(const char *dir, bool plots, unsigned skew)
                                           .hitm_remote = 90,
                                           .invalidations = 80,
                                           .cycles_lost = 90000 / (i + 1),
-                                          .overlapping_bytes = i % 3 == 0};
+                                          .hitm_true = i % 3 == 0 ? 80 : 0,
+                                          .hitm_false = i % 3 == 0 ? 5 : 85,
+                                          .cycles_true = i % 3 == 0 ? 80000 / (i + 1) : 0,
+                                          .cycles_false = i % 3 == 0 ? 5000 / (i + 1) : 85000 / (i + 1)};
     hw.l1d = (struct km_cache_stats){.reads = 9999999, .writes = 3333333, .read_misses = 44444};
     hw.dram = (struct km_dram_stats){
         .reads = 4444, .read_latency_sum = 88888, .end_cycle = 999999, .bytes = 64 * 4444};

@@ -205,13 +205,19 @@ static void events_and_callsites(void **state)
     free(text);
 }
 
-static bool owner_of(void *ctx, km_paddr pa, char *name, size_t size, uint32_t *offset)
+static bool owner_of(void *ctx, km_paddr pa, struct km_line_owner *out)
 {
     (void)ctx;
     if (pa != 0x1000)
         return false;
-    snprintf(name, size, "dentry");
-    *offset = 32;
+    *out = (struct km_line_owner){.name = "dentry",
+                                  .offset = 32,
+                                  .object = true,
+                                  .object_va = 0xc0000fe0,
+                                  .object_index = 3,
+                                  .object_bytes = 128,
+                                  .objects = 2,
+                                  .site = "d_alloc+0x18, x"};
     return true;
 }
 
@@ -226,10 +232,15 @@ static void shared_lines(void **state)
          .writers = 6,
          .hitm_remote = 2,
          .invalidations = 4,
-         .cycles_lost = 800},
-        {.line_pa = 0x123456780, .cpus_mask = 9, .overlapping_bytes = true, .cycles_lost = 10},
+         .cycles_lost = 800,
+         .hitm_false = 1,
+         .inv_false = 3,
+         .cycles_false = 600,
+         .hitm_by_cpu = {1, 1}},
+        {.line_pa = 0x123456780, .cpus_mask = 9, .cycles_lost = 10},
+        {.line_pa = 0x123456800, .cpus_mask = 1, .dma_writes = 2, .dma_invalidations = 1},
     };
-    struct km_hw_stats hw = {.valid = true, .nr_shared_lines = 2, .shared_line = line};
+    struct km_hw_stats hw = {.valid = true, .nr_shared_lines = 3, .shared_line = line};
     struct km_run_summary sum = {.complete = true};
 
     km_report_set_owner(r, owner_of, NULL);
@@ -237,8 +248,14 @@ static void shared_lines(void **state)
     km_report_close(r);
     expect_text(s->dir, "false_sharing.csv",
                 "line_pa,cache_or_owner,object_offset,cpus,readers,writers,hitm_local,hitm_remote,"
-                "invalidations,cycles_lost,sharing\n0x1000,dentry,32,0 1,5,6,0,2,4,800,false\n"
-                "0x123456780,,,0 3,0,0,0,0,0,10,true\n");
+                "invalidations,cycles_lost,sharing,hitm_true,hitm_false,invalidations_true,"
+                "invalidations_false,cycles_true,cycles_false,cycles_dma,dma_reads,dma_writes,"
+                "dma_hitm,dma_invalidations,hitm_cpus,object_va,object_index,object_bytes,"
+                "objects_in_line,call_site\n"
+                "0x1000,dentry,32,0 1,5,6,0,2,4,800,false,0,1,0,3,0,600,0,0,0,0,0,0:1 1:1,"
+                "0xc0000fe0,3,128,2,\"d_alloc+0x18, x\"\n"
+                "0x123456780,,,0 3,0,0,0,0,0,10,clean,0,0,0,0,0,0,0,0,0,0,0,,,,,,\n"
+                "0x123456800,,,0,0,0,0,0,0,0,dma,0,0,0,0,0,0,0,0,2,0,1,,,,,,\n");
 }
 
 /* The saved configuration is one that loads again. */

@@ -165,7 +165,14 @@ static void true_and_false_sharing(void **state)
             continue;
         assert_int_equal(line.line_pa, SHARED_VA - PAGE_OFFSET);
         assert_int_equal(line.cpus_mask, 3);
-        assert_int_equal(line.overlapping_bytes, kinds[k].overlap);
+        /* All but the first transfer, which came before the bytes were watched. */
+        assert_int_equal(kinds[k].overlap ? line.hitm_true : line.hitm_false, line.hitm_local - 1);
+        assert_int_equal(kinds[k].overlap ? line.hitm_false : line.hitm_true, 0);
+        assert_int_equal(kinds[k].overlap ? line.inv_true : line.inv_false, line.invalidations - 1);
+        assert_int_equal(kinds[k].overlap ? line.inv_false : line.inv_true, 0);
+        assert_int_equal(line.hitm_by_cpu[0] + line.hitm_by_cpu[1], line.hitm_local);
+        assert_true(line.cycles_true + line.cycles_false < line.cycles_lost);
+        assert_int_equal(line.cycles_dma, 0);
         /* Every reference from the first conflict on is counted, at most 2 x 500. */
         assert_in_range(line.writers, 900, 1000);
         assert_int_equal(line.readers, line.writers); /* LOCKed adds load and store */
