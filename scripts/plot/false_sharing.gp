@@ -14,7 +14,7 @@ set border 1
 set grid noytics
 set yrange [n + 0.6:0.4]
 set xrange [0:*]
-set format x "%.0s%c"
+set format x "%.1s%c"
 set ytics scale 0 noenhanced
 set xlabel "cycles lost"
 plot ARG1 using (0):1:(0):2:($1 - 0.36):($1 + 0.36):ytic(5) with boxxyerror linecolor rgb LINE[2] \
@@ -22,4 +22,4 @@ plot ARG1 using (0):1:(0):2:($1 - 0.36):($1 + 0.36):ytic(5) with boxxyerror line
      ARG1 using 2:1:2:($2 + $3):($1 - 0.36):($1 + 0.36) with boxxyerror linecolor rgb LINE[1] \
          title "true sharing", \
      ARG1 using ($2 + $3):1:($2 + $3):4:($1 - 0.36):($1 + 0.36) with boxxyerror linecolor rgb "#b8b8b8" \
-         title "first transfer, device"
+         title "other"

@@ -9,6 +9,7 @@
 
 #include "sim/base/run_options.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/sharing_advice.h"
 #include "sim/config/config.h"
 #include "sim/top/engine_systemc.h"
 #include "sim/top/stepper.h"
@@ -129,13 +130,23 @@ static bool needs_trace(enum km_workload_type type)
     return type != KM_WL_POINTER_CHASE && !km_micro_is(type);
 }
 
+static int replay(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
+{
+    int rc = km_replay_run(cfg, run, err);
+
+    if (rc == KM_OK && cfg->report.sharing_advice && cfg->replay.mode == KM_REPLAY_OBJECTS &&
+        cfg->timing == KM_TIMING_FULL)
+        rc = km_sharing_advice(cfg, run, err);
+    return rc;
+}
+
 int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
 {
     if (needs_trace(cfg->workload.type) && !cfg->workload.trace[0])
         return km_fail(err, KM_E_USAGE, cfg->file, 0, 0,
                        "workload.trace is not set: name the trace there or with --trace PATH");
     if (cfg->workload.type == KM_WL_REPLAY)
-        return km_replay_run(cfg, run, err);
+        return replay(cfg, run, err);
     if (cfg->workload.type == KM_WL_USER_HEAP)
         return km_user_heap_run(cfg, run, err);
     if (km_micro_is(cfg->workload.type))

@@ -173,6 +173,7 @@ struct km_replay_config {
 struct km_report_config {
     uint64_t period_ns;
     bool plots, html, trace_out, vcd, dram_commands;
+    uint32_t sharing_advice; /* caches to try; 0: none */
     uint64_t vcd_changes; /* most changes a waveform keeps */
 };
 

@@ -493,6 +493,9 @@ static const struct km_field report_fields[] = {
      .help = "write signals of bus and DRAM as a waveform, waves.vcd"},
     {.key = "vcd_changes", .type = KM_FIELD_NUMBER, AT(REPORT, vcd_changes), .min = 1, .max = 100000000,
      .unit = "changes", .def = "4000000", .help = "later changes are left out of waves.vcd"},
+    {.key = "sharing_advice", .type = KM_FIELD_NUMBER, AT(REPORT, sharing_advice), .min = 1, .max = 16,
+     .zero_word = "none", .unit = "caches", .def = "none",
+     .help = "objects, timing full: replay again with the caches that lose most to false sharing aligned to lines"},
     {.key = "dram_commands", .type = KM_FIELD_BOOL, AT(REPORT, dram_commands), .def = "false",
      .help = "write every DRAM command with its clock, dram_commands.csv.gz"},
 };

@@ -295,9 +295,14 @@ static void check_replay(struct check *c)
 {
     const struct km_config *cfg = c->cfg;
     const bool replay = cfg->workload.type == KM_WL_REPLAY;
+    const bool objects = replay && cfg->replay.mode == KM_REPLAY_OBJECTS;
 
     if (cfg->replay.resync && (!replay || cfg->replay.mode != KM_REPLAY_PAGES))
         warning(c, "replay", "resync mode", "resync acts in replay.mode pages only");
+    if (!objects && (cfg->os.hwcache_align[0] || cfg->os.pad_to_line[0]))
+        warning(c, "os", "hwcache_align pad_to_line", "slab caches are laid out in replay.mode objects only");
+    if (cfg->report.sharing_advice && (!objects || cfg->timing != KM_TIMING_FULL))
+        warning(c, "report", "sharing_advice", "sharing_advice needs replay.mode objects and timing: full");
     if (!cfg->report.trace_out)
         return;
     if (!replay || (cfg->replay.mode != KM_REPLAY_PAGES && cfg->replay.mode != KM_REPLAY_OBJECTS))

@@ -21,7 +21,7 @@
 static const char *const run_files[] = {
     "summary.json",      "config.resolved.yaml", "buddyinfo.csv",    "truth.csv",
     "fragmentation.csv", "latency.csv",          "latency_hist.csv", "callsites.csv",
-    "slabs.csv",
+    "slabs.csv",         "sharing_advice.csv",
     "false_sharing.csv", "events.csv",           "lat_mem_rd.csv",   "trace.out.txt.gz",
     "report.html",       "compare.html",         "user-heap.csv",    "user-heap.json",
     "waves.vcd",         "dram_commands.csv.gz", "slab_test.csv",   "page_bench.csv",
@@ -121,6 +121,20 @@ static void remove_run_files(struct km_outdir *d)
         remove_file(d, "plots/", km_plots[i]->name, ".svg");
         remove_file(d, "plots/data/", km_plots[i]->name, ".dat");
     }
+}
+
+void km_outdir_remove_run(const char *path)
+{
+    static const char *const folders[] = {"/proc/start", "/proc", "/plots/data", "/plots", ""};
+    struct km_outdir d = {0};
+    char folder[KM_OUT_PATH_MAX];
+
+    snprintf(d.path, sizeof(d.path), "%s", path);
+    remove_run_files(&d);
+    for (size_t i = 0; i < KM_ARRAY_LEN(folders); i++)
+        if (snprintf(folder, sizeof(folder), "%s%s", path, folders[i]) <
+            (int)sizeof(folder))
+            rmdir(folder);
 }
 
 /* Is there anything of an earlier run, whole or begun? */

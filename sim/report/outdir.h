@@ -33,6 +33,8 @@ struct km_out {
  * km_report_open for `force`. On error there is nothing to close. */
 int km_outdir_open(struct km_outdir *d, const char *path, bool force, struct km_err *err);
 void km_outdir_close(struct km_outdir *d);
+/* Takes the files of a run away, and its folders if nothing else is in them. */
+void km_outdir_remove_run(const char *path);
 int km_outdir_subdir(struct km_outdir *d, const char *name);
 /* "DIR/name"; false (and an error) if it does not fit. */
 bool km_outdir_path(struct km_outdir *d, char out[KM_OUT_PATH_MAX], const char *name,

@@ -610,6 +610,27 @@ static int write_callsites(FILE *f, const struct km_outdir *d, struct km_err *er
     return rows < 0 ? rows : KM_OK;
 }
 
+/* Only there after a run with report.sharing_advice. */
+static int write_sharing_advice(FILE *f, const struct km_outdir *d, struct km_err *err)
+{
+    struct km_csv c;
+    int ret = km_csv_open(&c, d->path, "sharing_advice.csv", err);
+
+    km_csv_close(&c);
+    if (ret)
+        return ret < 0 ? ret : KM_OK;
+    heading(f, "What aligning slab caches would save");
+    ret = write_csv_top(f, d, "sharing_advice.csv", err);
+    if (ret == 0)
+        fputs("<p>No slab cache lost cycles to false sharing.</p>\n", f);
+    if (ret > 0)
+        fputs("<p>Each row is a replay of the same trace with that cache laid out anew; a remedy of "
+              "none means that its objects have lines of their own already. Memory: pages of the "
+              "cache's slabs at the end.</p>\n",
+              f);
+    return ret < 0 ? ret : KM_OK;
+}
+
 static void write_body(FILE *f, const struct km_outdir *d, const json_t *s)
 {
     write_lead(f, s);
@@ -642,6 +663,8 @@ int km_report_html_write(struct km_outdir *d, const json_t *summary)
     int ret = write_events(o.f, d, &err);
     if (!ret)
         ret = write_callsites(o.f, d, &err);
+    if (!ret)
+        ret = write_sharing_advice(o.f, d, &err);
     write_flat(o.f, summary, "events_skipped", "Trace events that did not drive the model", NULL,
                true);
     fputs("<footer><p>Every number of this page is in <code>summary.json</code> or a CSV file "
