@@ -29,6 +29,8 @@ static inline struct km_clock_ratio km_clock_ratio_of(uint64_t to_hz, uint64_t f
 
 static inline uint64_t km_clock_down(struct km_clock_ratio r, uint64_t ticks)
 {
+    if (r.from_hz == 1)
+        return ticks * r.to_hz;
     if (!(ticks >> 32) && !(r.to_hz >> 32)) /* fits 64 bits */
         return ticks * r.to_hz / r.from_hz;
     return (uint64_t)((unsigned __int128)ticks * r.to_hz / r.from_hz);
@@ -36,6 +38,8 @@ static inline uint64_t km_clock_down(struct km_clock_ratio r, uint64_t ticks)
 
 static inline uint64_t km_clock_up(struct km_clock_ratio r, uint64_t ticks)
 {
+    if (r.from_hz == 1)
+        return ticks * r.to_hz;
     if (!(ticks >> 32) && !(r.to_hz >> 31) && !(r.from_hz >> 62))
         return (ticks * r.to_hz + r.from_hz - 1) / r.from_hz;
     return (uint64_t)(((unsigned __int128)ticks * r.to_hz + r.from_hz - 1) / r.from_hz);

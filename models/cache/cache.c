@@ -49,7 +49,7 @@ size_t km_cache_bytes(const struct km_cache_geom *g)
     size_t lines = g->size_bytes / g->line_bytes;
     size_t sets = g->size_bytes / sector_bytes(g) / g->ways;
 
-    return lines * sizeof(uint64_t) + round8(lines) + round8(sets * sizeof(uint32_t)) +
+    return lines * sizeof(uint64_t) + round8(lines) + round8(sets * sizeof(struct km_cache_set_info)) +
            round8(sets * g->repl->bytes_per_set(g->ways));
 }
 
@@ -73,14 +73,14 @@ void km_cache_init(struct km_cache *c, const struct km_cache_geom *g, void *mem)
     p += lines * sizeof(uint64_t);
     c->state = p;
     p += round8(lines);
-    c->mru = (uint32_t *)(void *)p;
-    p += round8(c->sets * sizeof(uint32_t));
+    c->set = (struct km_cache_set_info *)(void *)p;
+    p += round8(c->sets * sizeof(struct km_cache_set_info));
     c->repl = (struct km_repl){p, c->sets, c->ways, g->repl->bytes_per_set(g->ways), {g->seed}};
     for (size_t i = 0; i < lines; i++)
         c->line[i] = EMPTY;
     memset(c->state, KM_LINE_I, lines);
     for (uint32_t set = 0; set < c->sets; set++)
-        c->mru[set] = UINT32_MAX;
+        c->set[set] = (struct km_cache_set_info){KM_CACHE_NO_WAY, 0};
     g->repl->init(&c->repl);
 }
 
@@ -113,7 +113,7 @@ static uint32_t choose_way(struct km_cache *c, uint32_t set, uint64_t line, bool
 
     *present = false;
     if (c->sub == 1) {
-        for (uint32_t way = 0; way < c->ways; way++)
+        for (uint32_t way = 0; c->set[set].used < c->ways && way < c->ways; way++)
             if (slot[way] == EMPTY)
                 return way;
         return c->geom.repl->victim(&c->repl, set);
@@ -136,9 +136,10 @@ uint32_t km_cache_place(struct km_cache *c, uint64_t line, enum km_line_state st
     uint32_t idx = (set * c->ways + way) * c->sub + ((uint32_t)line & (c->sub - 1));
 
     *victim = (struct km_cache_victim){c->line[idx], (enum km_line_state)c->state[idx]};
+    c->set[set].used += victim->line == EMPTY;
     c->line[idx] = line;
     c->state[idx] = (uint8_t)state;
-    c->mru[set] = present || repl->fill == repl->touch ? way : UINT32_MAX;
+    c->set[set].mru = present || repl->fill == repl->touch ? (uint16_t)way : KM_CACHE_NO_WAY;
     (present ? repl->touch : repl->fill)(&c->repl, set, way);
     return idx;
 }
@@ -153,6 +154,7 @@ bool km_cache_more_victims(struct km_cache *c, uint32_t idx, struct km_cache_vic
         *victim = (struct km_cache_victim){c->line[i], (enum km_line_state)c->state[i]};
         c->line[i] = EMPTY;
         c->state[i] = KM_LINE_I;
+        c->set[km_cache_set(c, c->line[idx])].used--;
         return true;
     }
     return false;
@@ -164,6 +166,7 @@ void km_cache_drop(struct km_cache *c, uint32_t idx)
 
     c->line[idx] = EMPTY;
     c->state[idx] = KM_LINE_I;
-    if (c->mru[set] == (idx >> c->sub_shift) - set * c->ways)
-        c->mru[set] = UINT32_MAX;
+    c->set[set].used--;
+    if (c->set[set].mru == (idx >> c->sub_shift) - set * c->ways)
+        c->set[set].mru = KM_CACHE_NO_WAY;
 }

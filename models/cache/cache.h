@@ -54,10 +54,17 @@ struct km_cache_counts {
     uint64_t victim_fills;       /* clean lines kept when inner levels replaced them (exclusive) */
 };
 
+struct km_cache_set_info {
+    uint16_t mru;  /* way touched last, or KM_CACHE_NO_WAY */
+    uint16_t used; /* lines in the set */
+};
+
+#define KM_CACHE_NO_WAY UINT16_MAX
+
 struct km_cache {
     uint64_t *line; /* [sets * ways * sub] line numbers; UINT64_MAX = empty */
     uint8_t *state; /* [sets * ways * sub] enum km_line_state */
-    uint32_t *mru;  /* [sets] way touched last */
+    struct km_cache_set_info *set;
     uint32_t sets, ways, line_shift;
     uint32_t sub, sub_shift; /* lines per sector, log2 */
     struct km_cache_geom geom;
@@ -112,9 +119,9 @@ static inline void km_cache_touch(struct km_cache *c, uint32_t idx)
     uint32_t set = km_cache_set(c, c->line[idx]);
     uint32_t way = (idx >> c->sub_shift) - set * c->ways;
 
-    if (c->mru[set] == way)
+    if (c->set[set].mru == way)
         return; /* a second touch in a row changes nothing, whatever the policy */
-    c->mru[set] = way;
+    c->set[set].mru = (uint16_t)way;
     c->geom.repl->touch(&c->repl, set, way);
 }
 

@@ -122,7 +122,7 @@ static uint32_t place_outer(struct km_hier *h, unsigned k, uint64_t line, enum k
 
     if (victim.state != KM_LINE_I)
         replaced(h, k, &victim, out);
-    while (km_cache_more_victims(&h->outer[k], idx, &victim))
+    while (h->outer[k].sub > 1 && km_cache_more_victims(&h->outer[k], idx, &victim))
         replaced(h, k, &victim, out);
     return idx;
 }

@@ -255,7 +255,12 @@ int km_core_finish(struct km_core *core, struct km_err *err);
 void km_core_advance(struct km_node *n, uint64_t cycle, uint32_t phase,
                      enum km_agent_effect effect);
 /* Makes local_cycles < horizon true. */
-void km_core_catch_up(struct km_node *n);
+void km_core_wait_turn(struct km_node *n);
+static inline void km_core_catch_up(struct km_node *n)
+{
+    if (n->look_out || n->cpu.local_cycles >= n->horizon)
+        km_core_wait_turn(n);
+}
 /* Ends the run with an error from inside a CPU's thread; does not return. */
 __attribute__((noreturn, format(printf, 3, 4))) void km_core_fail(struct km_node *n, int code,
                                                                   const char *fmt, ...);
@@ -310,7 +315,12 @@ void km_core_wait_fill(struct km_node *n, uint64_t line);
 /* shootdown.c */
 void km_core_shootdown(struct km_node *n, uint32_t mask, km_vaddr start, km_vaddr end);
 /* Takes the requests that have arrived at n's local time; at the start of a reference. */
-void km_core_take_ipis(struct km_node *n);
+void km_core_answer_ipis(struct km_node *n);
+static inline void km_core_take_ipis(struct km_node *n)
+{
+    if (n->ipi_next <= n->cpu.local_cycles)
+        km_core_answer_ipis(n);
+}
 /* The work item is over: answers what is still on its way. */
 void km_core_finish_ipis(struct km_node *n);
 /* A work item begins: pays for what was answered without work. */

@@ -153,7 +153,7 @@ static void place_shared(struct km_core *core, uint64_t line, enum km_line_state
         c->n.writebacks++;
         km_dram_memory_write(&core->dram, victim.line << core->line_shift, core->line_bytes,
                              arrival);
-    } while (km_cache_more_victims(c, idx, &victim));
+    } while (c->sub > 1 && km_cache_more_victims(c, idx, &victim));
 }
 
 /* Clock at which DRAM or the shared cache has the first word on the bus's doorstep. */
@@ -373,7 +373,8 @@ static enum km_line_state transact(struct km_node *n, km_paddr pa, uint32_t byte
     account_sharing(n, pa, bytes, &found, invalidate,
                     need != KM_NEED_UPGRADE && need != KM_NEED_WRITE,
                     n->cpu.local_cycles - start);
-    km_core_show_transaction(n, line, need, begin, found.owners, done);
+    if (core->probe)
+        km_core_show_transaction(n, line, need, begin, found.owners, done);
     *begin_clock = begin;
     if (need == KM_NEED_WRITE) {
         if (core->judge)
@@ -807,8 +808,6 @@ static void miss(struct km_node *n, km_paddr pa, uint32_t bytes, enum km_access 
     uint64_t line = pa >> core->line_shift;
     enum km_line_state state = transact(n, pa, bytes, kind, out->need, begin);
 
-    if (kind != KM_ACCESS_FETCH || !n->hier.split) /* snoops of others may have folded */
-        km_core_fold_set(n, km_cache_set(&n->hier.l1d, line));
     if (state != KM_LINE_I)
         km_hier_fill(&n->hier, line, kind, state, out);
     queue_write_backs(n, out);

@@ -36,11 +36,15 @@ void km_core_fold_set(struct km_node *n, uint32_t set)
     uint32_t ways = n->hier.l1d.ways;
     const int16_t *slots = &n->l1d_hot[set * ways];
 
-    for (;;) {
+    uint32_t first = 0;
+
+    while (first < ways && (slots[first] < 0 || !n->cpu.hot[slots[first]].stamp))
+        first++;
+    while (first < ways) {
         int oldest = -1;
         uint32_t pending = 0;
 
-        for (uint32_t way = 0; way < ways; way++) {
+        for (uint32_t way = first; way < ways; way++) {
             int slot = slots[way];
 
             if (slot < 0 || !n->cpu.hot[slot].stamp)

@@ -94,7 +94,7 @@ static void look_out(struct km_node *n)
     set_horizon(n);
 }
 
-void km_core_catch_up(struct km_node *n)
+void km_core_wait_turn(struct km_node *n)
 {
     if (n->look_out)
         look_out(n);

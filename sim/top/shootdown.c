@@ -66,7 +66,7 @@ static bool take_one(struct km_node *n)
     return false;
 }
 
-void km_core_take_ipis(struct km_node *n)
+void km_core_answer_ipis(struct km_node *n)
 {
     while (n->ipi_next <= n->cpu.local_cycles && take_one(n))
         km_core_catch_up(n);
