@@ -60,7 +60,7 @@ fi
 
 if [ -n "${KMEMSIM_CACHE_REF:-}" ] && [ -f "$KMEMSIM_CACHE_REF/sort6000.lackey.gz" ]; then
     say "cache counts against Dinero IV"
-    while IFS=, read -r id _ _ _ sets; do
+    while IFS=, read -r id _ _ _ _ _ sets; do
         [ "$id" != id ] || continue
         arguments=()
         for set in $sets; do arguments+=(--set "$set"); done
@@ -88,6 +88,9 @@ done <scripts/lib/hw_machines.csv
 
 say "a line that moves between CPUs"
 "$kmemsim" bench contended --set report.html=false --set report.plots=false --out "$out/contended" --quiet >/dev/null
+
+say "allocator calls on a Pentium 4"
+"$kmemsim" bench slab-test --set report.html=false --set report.plots=false --out "$out/slab-test" --quiet >/dev/null
 
 say "the two engines"
 same_cycles() { # name command...
