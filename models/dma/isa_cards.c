@@ -49,7 +49,7 @@ static void arbitrate(struct km_isa_cards *c, uint64_t now_ps)
 {
     int winner;
 
-    if (c->channel >= 0)
+    if (c->channel >= 0 || c->io_waits)
         return;
     winner = km_i8237_winner(&c->dma);
     if (winner < 0)
@@ -75,6 +75,18 @@ void km_isa_cards_stop(struct km_isa_cards *c, unsigned channel)
 {
     c->card[channel].running = false;
     update_dreq(c, channel);
+}
+
+bool km_isa_cards_io(struct km_isa_cards *c, uint64_t now_ps, uint64_t *until_ps)
+{
+    c->io_waits = c->channel >= 0;
+    if (c->io_waits) {
+        *until_ps = (c->cycle_halves + KM_ISA_TRANSFER_HALVES + KM_ISA_RELEASE_HALVES) * PS_PER_HALF;
+        return false;
+    }
+    *until_ps = km_isa_io(&c->bus, halves_from(now_ps)) * PS_PER_HALF;
+    arbitrate(c, *until_ps);
+    return true;
 }
 
 /* The channel whose medium is due first, or -1. */

@@ -39,6 +39,7 @@ struct km_isa_cards {
     /* What happens next. */
     struct km_dma_cycle cycle;
     int channel;          /* that has the bus; -1: nobody */
+    bool io_waits;        /* the processor gets it next */
     uint64_t cycle_halves; /* when its transfer begins */
     int interrupting;     /* channel whose card will interrupt; -1: none */
     uint64_t interrupt_ps;
@@ -51,6 +52,9 @@ bool km_isa_cards_add(struct km_isa_cards *c, unsigned channel, const char *name
 /* The medium begins to deliver or to take data: the driver has programmed the channel. */
 void km_isa_cards_start(struct km_isa_cards *c, unsigned channel, uint64_t now_ps);
 void km_isa_cards_stop(struct km_isa_cards *c, unsigned channel);
+/* An I/O cycle of the processor on the cards' bus. True: it ends at *until_ps. False: a channel has the bus until then,
+ * the processor comes next; ask again. */
+bool km_isa_cards_io(struct km_isa_cards *c, uint64_t now_ps, uint64_t *until_ps);
 const char *km_isa_cards_check(const struct km_isa_cards *c);
 extern const struct km_device_ops km_isa_cards_ops;
 

@@ -72,6 +72,20 @@ struct km_dma_stats_hw {
     uint64_t latency_cycles_sum, latency_cycles_max; /* request to answer */
 };
 
+static inline void km_dma_stats_add(struct km_dma_stats_hw *sum, const struct km_dma_stats_hw *one)
+{
+    sum->reads += one->reads;
+    sum->writes += one->writes;
+    sum->bytes += one->bytes;
+    sum->snoop_hits += one->snoop_hits;
+    sum->hitm += one->hitm;
+    sum->stale_reads += one->stale_reads;
+    sum->stale_writes += one->stale_writes;
+    sum->latency_cycles_sum += one->latency_cycles_sum;
+    if (one->latency_cycles_max > sum->latency_cycles_max)
+        sum->latency_cycles_max = one->latency_cycles_max;
+}
+
 /* One cache line more than one CPU used (perf c2c vocabulary). */
 struct km_shared_line {
     km_paddr line_pa;

@@ -15,6 +15,9 @@
 extern "C" {
 #endif
 
+struct km_device_next;
+struct km_dma_stats_hw;
+
 struct km_program {
     void *ctx;
     /* Head of the stream: false when it is exhausted (or failed; ctx knows). due_ns 0 = at once, KM_NEVER = there
@@ -24,6 +27,10 @@ struct km_program {
     void (*run)(void *ctx, struct km_cpu *cpu, uint64_t now_ns);
     /* A device interrupts: the program puts a work item into the stream, due not before now_ns. NULL without devices. */
     void (*interrupt)(void *ctx, unsigned device, unsigned line, uint64_t now_ns);
+    /* A device has accessed memory; one: the counts of this access alone. Before the device learns of it. NULL: nobody
+     * wants to know. */
+    void (*accessed)(void *ctx, unsigned device, const struct km_device_next *act, const struct km_dma_stats_hw *one,
+                     uint64_t now_ns);
 };
 
 #ifdef __cplusplus

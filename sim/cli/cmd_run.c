@@ -13,6 +13,7 @@
 #include "sim/config/config.h"
 #include "sim/top/engine_systemc.h"
 #include "sim/top/stepper.h"
+#include "sim/workload/dma_traffic.h"
 #include "sim/workload/memref.h"
 #include "sim/workload/micro.h"
 #include "sim/workload/replay.h"
@@ -127,7 +128,7 @@ static int parse(struct args *a, int argc, char **argv)
 
 static bool needs_trace(enum km_workload_type type)
 {
-    return type != KM_WL_POINTER_CHASE && !km_micro_is(type);
+    return type != KM_WL_POINTER_CHASE && type != KM_WL_DMA && !km_micro_is(type);
 }
 
 static int replay(const struct km_config *cfg, const struct km_run_options *run, struct km_err *err)
@@ -147,6 +148,8 @@ int km_cli_start(const struct km_config *cfg, const struct km_run_options *run, 
                        "workload.trace is not set: name the trace there or with --trace PATH");
     if (cfg->workload.type == KM_WL_REPLAY)
         return replay(cfg, run, err);
+    if (cfg->workload.type == KM_WL_DMA)
+        return km_dma_traffic_run(cfg, run, err);
     if (cfg->workload.type == KM_WL_USER_HEAP)
         return km_user_heap_run(cfg, run, err);
     if (km_micro_is(cfg->workload.type))

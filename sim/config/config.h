@@ -38,7 +38,17 @@ enum km_dram_page { KM_DRAM_OPEN, KM_DRAM_CLOSED, KM_DRAM_TIMEOUT };
 enum km_personality_id { KM_LINUX_2_6, KM_LINUX_4_10, KM_LINUX_6_1 };
 enum km_slab_kind { KM_SLAB_SLAB, KM_SLAB_SLOB, KM_SLAB_SLUB };
 enum km_tristate { KM_AUTO, KM_OFF, KM_ON };
-enum km_workload_type { KM_WL_CONTENDED, KM_WL_MEMREF, KM_WL_PAGE_BENCH, KM_WL_POINTER_CHASE, KM_WL_REPLAY, KM_WL_SLAB_TEST, KM_WL_USER_HEAP };
+enum km_workload_type {
+    KM_WL_CONTENDED,
+    KM_WL_DMA,
+    KM_WL_MEMREF,
+    KM_WL_PAGE_BENCH,
+    KM_WL_POINTER_CHASE,
+    KM_WL_REPLAY,
+    KM_WL_SLAB_TEST,
+    KM_WL_USER_HEAP
+};
+enum km_dma_bounce { KM_BOUNCE_ISA, KM_BOUNCE_NONE, KM_BOUNCE_SWIOTLB };
 enum km_chase_order { KM_CHASE_LINEAR, KM_CHASE_RANDOM };
 enum km_chase_pages { KM_CHASE_4K, KM_CHASE_LARGE };
 enum km_ref_format { KM_FMT_AUTO, KM_FMT_DIN, KM_FMT_DRAM_RW, KM_FMT_LACKEY };
@@ -109,7 +119,7 @@ struct km_machine_config {
     uint32_t pde_cache;  /* entries; 0: none */
     uint32_t wc_buffers; /* 0: stores to WC memory go out one by one */
     char mtrr[256];      /* "none" or ranges of memory types */
-    uint32_t cr3_cycles, fault_cycles, fence_cycles;
+    uint32_t cr3_cycles, fault_cycles, fence_cycles, irq_cycles;
     uint32_t store_buffer, fill_buffers; /* entries, lines */
     int prefetch;                        /* enum km_prefetch_kind */
     uint32_t prefetch_degree;
@@ -161,6 +171,29 @@ struct km_workload_config {
     bool split_lines; /* memref: a reference across a line border counts once per line */
 };
 
+/* A card on the ISA bus, moving data by the 8237. */
+struct km_dma_card_config {
+    bool on;
+    uint32_t block_bytes, fifo_units;
+    uint64_t unit_ps; /* byte or word on the medium */
+};
+
+/* A bus master on the PCI bus. */
+struct km_dma_master_config {
+    bool on, receives, snooped;
+    uint32_t mask_bits, frame_bytes, ring, frames_per_irq;
+    uint32_t fifo_bytes, threshold_bytes, burst_bytes;
+    uint64_t byte_ps, gap_ps;
+};
+
+struct km_dma_config {
+    uint64_t duration_ns;
+    enum km_dma_bounce bounce;
+    uint64_t swiotlb_bytes;
+    struct km_dma_card_config floppy, sound;
+    struct km_dma_master_config nic, disk;
+};
+
 struct km_replay_config {
     enum km_replay_mode mode;
     enum km_pacing pacing;
@@ -183,6 +216,7 @@ struct km_config {
     struct km_machine_config machine;
     struct km_os_config os;
     struct km_workload_config workload;
+    struct km_dma_config dma;
     struct km_replay_config replay;
     enum km_timing timing;
     struct km_report_config report;

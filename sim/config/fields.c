@@ -23,6 +23,9 @@
 #define DRAM struct km_dram_config
 #define OS struct km_os_config
 #define WORKLOAD struct km_workload_config
+#define DMA struct km_dma_config
+#define CARD struct km_dma_card_config
+#define MASTER struct km_dma_master_config
 #define REPLAY struct km_replay_config
 #define REPORT struct km_report_config
 
@@ -114,8 +117,15 @@ static const struct km_choice tristate_choices[] = {
     {"on", KM_ON, 0},
     {0},
 };
+static const struct km_choice bounce_choices[] = {
+    {"isa", KM_BOUNCE_ISA, "16 pages below 16 MiB, one page a mapping, as the block layer before Linux 5.13 had"},
+    {"none", KM_BOUNCE_NONE, "drivers take buffers their device reaches"},
+    {"swiotlb", KM_BOUNCE_SWIOTLB, "a pool of 2 KiB slots below 16 MiB"},
+    {0},
+};
 static const struct km_choice workload_choices[] = {
     {"contended", KM_WL_CONTENDED, "all CPUs in turn use one line, what each operation costs (contended.csv)"},
+    {"dma", KM_WL_DMA, "drivers and devices move data by DMA on a fresh kernel (sections dma)"},
     {"memref", KM_WL_MEMREF, "a memory-reference trace drives caches and TLBs, or DRAM alone"},
     {"page-bench", KM_WL_PAGE_BENCH, "blocks of each order allocated and freed on a fresh kernel (page_bench.csv)"},
     {"pointer-chase", KM_WL_POINTER_CHASE, "dependent loads over growing buffers (lat_mem_rd.csv)"},
@@ -227,6 +237,8 @@ static const struct km_field machine_fields[] = {
      .unit = "core cycles", .def = "22", .help = "of MOV CR3, besides the PDPTEs it loads"},
     {.key = "fault_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, fault_cycles), .max = 100000,
      .unit = "core cycles", .def = "407", .help = "of entering and leaving a page fault handler"},
+    {.key = "irq_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, irq_cycles), .max = 100000,
+     .unit = "core cycles", .def = "407", .help = "of entering and leaving an interrupt handler"},
     {.key = "fence_cycles", .type = KM_FIELD_NUMBER, AT(MACHINE, fence_cycles), .max = 10000,
      .unit = "core cycles", .def = "7", .help = "of SFENCE and MFENCE, besides what they wait for"},
     {.key = "store_buffer", .type = KM_FIELD_NUMBER, AT(MACHINE, store_buffer), .min = 1, .max = 64,
@@ -466,6 +478,51 @@ static const struct km_field workload_fields[] = {
      .help = "memref: a reference that crosses a line border counts once per line; else its first byte counts"},
 };
 
+static const struct km_field dma_fields[] = {
+    {.key = "duration", .type = KM_FIELD_NS, AT(DMA, duration_ns), .min = 1000, .max = 10000000000, .def = "20ms",
+     .help = "drivers hand over no more buffers after this time"},
+    {.key = "bounce", .type = KM_FIELD_CHOICE, AT(DMA, bounce), .choices = bounce_choices, .def = "swiotlb",
+     .help = "what stands in for buffers a device cannot reach"},
+    {.key = "swiotlb", .type = KM_FIELD_SIZE, AT(DMA, swiotlb_bytes), .min = 1 * MIB, .max = 4 * MIB, .def = "1MiB",
+     .pow2 = true, .help = "bounce: swiotlb: size of the pool"},
+};
+
+static const struct km_field card_fields[] = {
+    {.key = "on", .type = KM_FIELD_BOOL, AT(CARD, on), .def = "false", .help = "the card is there and used"},
+    {.key = "block", .type = KM_FIELD_SIZE, AT(CARD, block_bytes), .min = 16, .max = 64 * KIB, .pow2 = true,
+     .def = "512B", .help = "moved from one interrupt to the next"},
+    {.key = "unit_time", .type = KM_FIELD_PS, AT(CARD, unit_ps), .min = 500000, .max = 1000000000, .def = "16us",
+     .help = "of a byte (channel 2) or 16-bit word (channel 5) on the medium"},
+    {.key = "fifo", .type = KM_FIELD_NUMBER, AT(CARD, fifo_units), .min = 1, .max = 4096, .unit = "units", .def = "1",
+     .help = "bytes or words between medium and bus"},
+};
+
+static const struct km_field master_fields[] = {
+    {.key = "on", .type = KM_FIELD_BOOL, AT(MASTER, on), .def = "false", .help = "the device is there and used"},
+    {.key = "receives", .type = KM_FIELD_BOOL, AT(MASTER, receives), .def = "true",
+     .help = "true: from the medium to memory; false: from memory to the medium"},
+    {.key = "snooped", .type = KM_FIELD_BOOL, AT(MASTER, snooped), .def = "true",
+     .help = "caches see its accesses; false: drivers flush lines, stale data are found and counted"},
+    {.key = "mask", .type = KM_FIELD_NUMBER, AT(MASTER, mask_bits), .min = 1, .max = 64, .unit = "bits", .def = "32",
+     .help = "address bits of the device (24 to 32)"},
+    {.key = "frame", .type = KM_FIELD_SIZE, AT(MASTER, frame_bytes), .min = 4, .max = 4 * KIB, .def = "1514B",
+     .help = "data of one descriptor"},
+    {.key = "ring", .type = KM_FIELD_NUMBER, AT(MASTER, ring), .min = 1, .max = 64, .unit = "descriptors", .def = "16",
+     .help = "descriptors, each with a buffer"},
+    {.key = "frames_per_irq", .type = KM_FIELD_NUMBER, AT(MASTER, frames_per_irq), .min = 1, .max = 64,
+     .unit = "frames", .def = "1", .help = "an interrupt after so many, or when no descriptor is left"},
+    {.key = "byte_time", .type = KM_FIELD_PS, AT(MASTER, byte_ps), .min = 1, .max = 1000000000, .def = "80ns",
+     .help = "of a byte on the medium; 80ns: 100 Mbit/s"},
+    {.key = "gap", .type = KM_FIELD_PS, AT(MASTER, gap_ps), .max = 10000000000, .def = "960ns",
+     .help = "between two frames on the medium"},
+    {.key = "fifo", .type = KM_FIELD_SIZE, AT(MASTER, fifo_bytes), .min = 1, .max = 64 * KIB, .def = "2KiB",
+     .help = "between medium and bus"},
+    {.key = "threshold", .type = KM_FIELD_SIZE, AT(MASTER, threshold_bytes), .min = 1, .max = 64 * KIB, .def = "64B",
+     .help = "sending: the medium starts when so much is in the FIFO"},
+    {.key = "burst", .type = KM_FIELD_SIZE, AT(MASTER, burst_bytes), .min = 1, .max = 64 * KIB, .def = "32B",
+     .help = "longest transaction on the PCI bus"},
+};
+
 static const struct km_field replay_fields[] = {
     {.key = "mode", .type = KM_FIELD_CHOICE, AT(REPLAY, mode), .choices = mode_choices, .def = "pages",
      .help = "how much of the trace is trusted"},
@@ -507,6 +564,11 @@ static const struct km_default itlb_defaults[] = {{"entries_large", "2"}, {0}};
 static const struct km_default stlb_defaults[] = {
     {"entries_4k", "none"}, {"entries_large", "none"}, {"miss_cycles", "0"}, {0}};
 
+static const struct km_default sound_defaults[] = {
+    {"block", "4KiB"}, {"unit_time", "11337868ps"}, {"fifo", "16"}, {0}};
+static const struct km_default disk_defaults[] = {{"receives", "false"}, {"frame", "4KiB"}, {"byte_time", "30ns"},
+                                                  {"gap", "8us"},        {"fifo", "512B"},  {"threshold", "256B"}, {0}};
+
 const struct km_section km_sections[] = {
     {.path = "", ROWS(top_fields), .help = "the run"},
     {.path = "machine", .offset = offsetof(CFG, machine), ROWS(machine_fields),
@@ -532,6 +594,16 @@ const struct km_section km_sections[] = {
     {.path = "os", .offset = offsetof(CFG, os), ROWS(os_fields), .help = "the simulated kernel"},
     {.path = "workload", .offset = offsetof(CFG, workload), ROWS(workload_fields),
      .help = "what is run"},
+    {.path = "dma", .offset = offsetof(CFG, dma), ROWS(dma_fields),
+     .help = "workload.type dma: traffic of devices and their drivers"},
+    {.path = "dma.floppy", .offset = offsetof(CFG, dma.floppy), ROWS(card_fields),
+     .help = "floppy controller, 8-bit ISA DMA to memory, single mode"},
+    {.path = "dma.sound", .offset = offsetof(CFG, dma.sound), ROWS(card_fields), .defaults = sound_defaults,
+     .help = "sound card, 16-bit ISA DMA from memory, autoinitialised"},
+    {.path = "dma.nic", .offset = offsetof(CFG, dma.nic), ROWS(master_fields),
+     .help = "network card, PCI bus master with a descriptor ring"},
+    {.path = "dma.disk", .offset = offsetof(CFG, dma.disk), ROWS(master_fields), .defaults = disk_defaults,
+     .help = "disk controller, PCI bus master with a descriptor ring"},
     {.path = "replay", .offset = offsetof(CFG, replay), ROWS(replay_fields),
      .help = "how a captured trace is replayed"},
     {.path = "report", .offset = offsetof(CFG, report), ROWS(report_fields),

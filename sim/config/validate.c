@@ -11,6 +11,7 @@
 #include "models/base/bits.h"
 #include "models/cache/hier.h"
 #include "models/cache/prefetch.h"
+#include "models/dma/busmaster.h"
 #include "models/mmu/memtype.h"
 #include "sim/config/hw_geom.h"
 #include "sim/config/origin.h"
@@ -278,6 +279,54 @@ static void check_workload(struct check *c)
               "chase_stride must be a multiple of 4 bytes and at most chase_max");
 }
 
+static void check_card(struct check *c, const char *section, const struct km_dma_card_config *card)
+{
+    if (card->on && c->cfg->dma.bounce == KM_BOUNCE_ISA && card->block_bytes > KM_PAGE_BYTES)
+        error(c, section, "block dma.bounce", "dma.bounce: isa stands in for one page: a block of %u bytes is too large",
+              card->block_bytes);
+}
+
+static void check_master(struct check *c, const char *section, const struct km_dma_master_config *m)
+{
+    const struct km_busmaster_params p = {.receives = m->receives,
+                                          .byte_ps = m->byte_ps,
+                                          .frame_bytes = m->frame_bytes,
+                                          .fifo_bytes = m->fifo_bytes,
+                                          .threshold_bytes = m->threshold_bytes,
+                                          .burst_bytes = m->burst_bytes,
+                                          .frames_per_irq = m->frames_per_irq};
+    const char *why = km_busmaster_params_check(&p);
+
+    if (!m->on)
+        return;
+    if (why)
+        error(c, section, "burst fifo threshold frame byte_time frames_per_irq", "%s", why);
+    if (m->mask_bits < 24)
+        error(c, section, "mask", "a mask of %u bits is below ISA's 24: no zone lies under it", m->mask_bits);
+    if (m->mask_bits > 32)
+        error(c, section, "mask", "a mask of %u bits is beyond the 32 address bits of the PCI bus", m->mask_bits);
+    if (c->cfg->machine.l1d.line_bytes < m->burst_bytes)
+        error(c, section, "burst machine.l1d.line", "a burst of %u bytes does not fit a cache line of %u",
+              m->burst_bytes, c->cfg->machine.l1d.line_bytes);
+}
+
+static void check_dma(struct check *c)
+{
+    const struct km_dma_config *d = &c->cfg->dma;
+
+    if (c->cfg->workload.type != KM_WL_DMA)
+        return;
+    check_card(c, "dma.floppy", &d->floppy);
+    check_card(c, "dma.sound", &d->sound);
+    check_master(c, "dma.nic", &d->nic);
+    check_master(c, "dma.disk", &d->disk);
+    if (c->cfg->timing == KM_TIMING_OFF)
+        error(c, "", "workload.type timing", "workload.type dma needs timing: full, devices live by the clock");
+    if (!d->floppy.on && !d->sound.on && !d->nic.on && !d->disk.on)
+        error(c, "dma", "workload.type dma.floppy.on dma.sound.on dma.nic.on dma.disk.on",
+              "no device is on: there is nothing to do");
+}
+
 /* Signals and commands come from the timed machine or the DRAM controllers. */
 static void check_probe(struct check *c)
 {
@@ -344,6 +393,7 @@ unsigned km_config_validate(const struct km_config *cfg, const struct km_origins
     check_mapping(&c);
     check_dram_timing(&c);
     check_workload(&c);
+    check_dma(&c);
     check_replay(&c);
     check_probe(&c);
     return c.nr_errors;

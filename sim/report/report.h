@@ -95,6 +95,15 @@ struct km_run_count {
     uint64_t count;
 };
 
+/* One device of workload.type dma. */
+struct km_dma_result_row {
+    const char *name;
+    struct km_dma_stats_hw bus; /* its accesses of memory, its interrupts */
+    uint64_t data_bytes, frames, overruns, underruns, missed;
+    uint64_t bounced, bounce_bytes, mapping_failures, mismatches;
+    uint64_t busy_ps; /* from the start of the device to its interrupt or end */
+};
+
 /* Agreement counters and rates that only the workload knows. Unused members stay 0. */
 struct km_run_summary {
     bool complete;
@@ -162,6 +171,8 @@ struct km_run_summary {
     unsigned nr_reclaim;
     struct km_run_count compaction[16]; /* likewise */
     unsigned nr_compaction;
+    struct km_dma_result_row dma[KM_MAX_DEVICES];
+    unsigned nr_dma;
     char trace[512], trace_format[32], kernel[256];
 };
 

@@ -646,6 +646,7 @@ static void write_body(FILE *f, const struct km_outdir *d, const json_t *s)
     write_plot(f, d, &km_plot_lat_mem_rd);
     write_counters(f, s, "cache", "Caches");
     write_counters(f, s, "tlb", "TLBs");
+    write_counters(f, s, "dma", "Devices");
     write_flat(f, s, "bus", "Front-side bus",
                "Sums over all CPUs, in core cycles where the name says cycles.", false);
     write_flat(f, s, "dram", "DRAM", "Latencies and end in DRAM clocks.", false);

@@ -116,6 +116,45 @@ static double per_second(uint64_t n, double seconds)
     return seconds > 0 ? (double)n / seconds : 0.0;
 }
 
+static json_t *one_dma_json(const struct km_dma_result_row *d, const struct km_hw_stats *hw)
+{
+    const struct km_dma_stats_hw *b = &d->bus;
+    uint64_t accesses = b->reads + b->writes;
+    json_t *o = json_object();
+
+    set_u64(o, "accesses", accesses);
+    set_u64(o, "bytes", d->data_bytes);
+    json_object_set_new(o, "rate_bytes_per_s", json_real(per_second(d->data_bytes, (double)hw->sim_ps / 1e12)));
+    json_object_set_new(o, "busy_rate_bytes_per_s", json_real(per_second(d->data_bytes, (double)d->busy_ps / 1e12)));
+    set_u64(o, "frames", d->frames);
+    set_u64(o, "overruns", d->overruns);
+    set_u64(o, "underruns", d->underruns);
+    set_u64(o, "missed", d->missed);
+    set_u64(o, "interrupts", b->interrupts);
+    set_u64(o, "bounced", d->bounced);
+    set_u64(o, "bounce_bytes", d->bounce_bytes);
+    set_u64(o, "mapping_failures", d->mapping_failures);
+    set_u64(o, "snoop_hits", b->snoop_hits);
+    set_u64(o, "hitm", b->hitm);
+    set_u64(o, "stale_reads", b->stale_reads);
+    set_u64(o, "stale_writes", b->stale_writes);
+    set_u64(o, "data_mismatches", d->mismatches);
+    json_object_set_new(o, "latency_cycles_mean",
+                        json_real(accesses ? (double)b->latency_cycles_sum / (double)accesses : 0.0));
+    set_u64(o, "latency_cycles_max", b->latency_cycles_max);
+    return o;
+}
+
+/* Empty without devices. */
+static json_t *dma_json(const struct km_run_summary *sum, const struct km_hw_stats *hw)
+{
+    json_t *o = json_object();
+
+    for (unsigned i = 0; i < sum->nr_dma; i++)
+        json_object_set_new(o, sum->dma[i].name, one_dma_json(&sum->dma[i], hw));
+    return o;
+}
+
 static void add_host_dependent(json_t *root, const struct km_run_summary *sum, uint64_t refs)
 {
     static const char *const names[] = {"wall_s",     "read_wall_s",    "events_per_s",
@@ -197,7 +236,7 @@ json_t *km_summary_json(const struct km_report *r, const struct km_run_summary *
     json_object_set_new(root, "tlb", km_hw_tlb_json(hw));
     json_object_set_new(root, "bus", km_hw_bus_json(hw));
     json_object_set_new(root, "dram", km_hw_dram_json(hw));
-    json_object_set_new(root, "dma", json_object());
+    json_object_set_new(root, "dma", dma_json(sum, hw));
     add_host_dependent(root, sum, refs);
     return root;
 }

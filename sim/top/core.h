@@ -193,6 +193,7 @@ struct km_core {
     const struct km_program *program;
     const struct km_engine_hooks *hooks;
     void *engine;
+    uint64_t synced; /* cycle of the last km_sync: the time of a poke after it */
     uint64_t now; /* cycle of the key being handled */
     uint64_t quantum, min_snoop, lookup_cycles;
     bool pae, hot_enabled, ended, failed;

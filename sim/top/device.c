@@ -17,7 +17,7 @@ static unsigned agent_of(const struct km_core *core, const struct km_core_device
 }
 
 /* Asks the device what it does next and takes the key for it. */
-static void take_next(struct km_core *core, struct km_core_device *d)
+static void take_next(struct km_core *core, struct km_core_device *d, uint64_t now)
 {
     struct km_agent *a = &core->agent[agent_of(core, d)];
 
@@ -27,7 +27,7 @@ static void take_next(struct km_core *core, struct km_core_device *d)
         a->cycle = KM_NEVER;
         return;
     }
-    uint64_t cycle = km_max_u64(core->now, km_clock_up(core->ps_to_core, d->act.at_ps));
+    uint64_t cycle = km_max_u64(now, km_clock_up(core->ps_to_core, d->act.at_ps));
 
     if (of_memory(d->act.act)) {
         d->request_clock = km_clock_up(core->core_to_bus, cycle);
@@ -52,9 +52,12 @@ void km_core_poke(struct km_core *core, unsigned device)
 {
     struct km_core_device *d = &core->device[device];
 
-    if (d->granted) /* in the middle of an access: it asks anew afterwards */
+    uint64_t now = km_max_u64(core->now, core->synced);
+
+    /* In the middle of an access, or asking for the bus: it asks anew afterwards. */
+    if (d->granted || (of_memory(d->act.act) && km_clock_up(core->ps_to_core, d->request_ps) <= now))
         return;
-    take_next(core, d);
+    take_next(core, d, now);
     if (core->hooks) /* else before the run: the engine will look */
         core->hooks->kick(core->engine, agent_of(core, d));
 }
@@ -68,15 +71,16 @@ static uint8_t *bytes_at(const struct km_core *core, km_paddr pa, uint32_t bytes
 static void access_memory(struct km_core *core, struct km_core_device *d)
 {
     bool write = d->act.act == KM_DEVICE_WRITE;
-    uint64_t clock = km_core_dma(core, d->act.pa, d->act.bytes, write, d->snooped, d->begin_clock, &d->n);
+    struct km_dma_stats_hw one = {.name = d->n.name, .reads = !write, .writes = write, .bytes = d->act.bytes};
+    uint64_t clock = km_core_dma(core, d->act.pa, d->act.bytes, write, d->snooped, d->begin_clock, &one);
     uint64_t begin = km_clock_up(core->bus_to_core, d->begin_clock), end = km_clock_up(core->bus_to_core, clock);
     uint64_t asked = km_clock_up(core->ps_to_core, d->request_ps);
 
-    d->n.reads += !write;
-    d->n.writes += write;
-    d->n.bytes += d->act.bytes;
-    d->n.latency_cycles_sum += end - asked;
-    d->n.latency_cycles_max = km_max_u64(d->n.latency_cycles_max, end - asked);
+    one.latency_cycles_sum = one.latency_cycles_max = end - asked;
+    km_dma_stats_add(&d->n, &one);
+    if (core->program->accessed)
+        core->program->accessed(core->program->ctx, (unsigned)(d - core->device), &d->act, &one,
+                                km_clock_up(core->core_to_ns, core->now));
     d->ops->done(d->dev, km_max_u64(d->request_ps, km_clock_down(core->core_to_ps, begin)),
                  km_clock_down(core->core_to_ps, end), bytes_at(core, d->act.pa, d->act.bytes));
 }
@@ -122,5 +126,5 @@ void km_core_device_step(struct km_core *core, unsigned agent)
             km_core_interrupted(core, a->cycle);
         }
     }
-    take_next(core, d);
+    take_next(core, d, core->now);
 }

@@ -702,6 +702,7 @@ static void timed_sync(struct km_cpu *cpu)
     km_core_catch_up(n);
     cpu->local_cycles += n->core->min_snoop;
     km_core_advance(n, cpu->local_cycles, KM_PHASE_ITEM + n->id, KM_EFFECT_ITEM);
+    n->core->synced = cpu->local_cycles;
 }
 
 const struct km_cpu_ops km_timed_ops = {

@@ -344,7 +344,7 @@ static inline struct outcome run_random(const struct run_how *how)
         how->engine->set_cr3(m, km_pgtable_cr3(&pt));
     if (how->hot_off)
         km_stepper_core(m)->hot_enabled = false;
-    struct km_program program = {&prog, program_peek, program_run, program_interrupt};
+    struct km_program program = {&prog, program_peek, program_run, program_interrupt, NULL};
     struct noise noise = {.r = {7}, .mean_ps = how->device_ps};
 
     if (how->device_ps) {

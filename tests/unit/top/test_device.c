@@ -158,7 +158,7 @@ static struct km_hw_stats run_script(struct scripted *s, struct waiting *w, bool
     struct km_err err;
     struct km_hw_stats hw;
     void *m = NULL;
-    const struct km_program program = {w, waiting_peek, waiting_run, waiting_interrupt};
+    const struct km_program program = {w, waiting_peek, waiting_run, waiting_interrupt, NULL};
 
     cfg.machine.dram.refresh = false;
     assert_int_equal(km_window_create(&win, RAM_BYTES, RAM_BYTES, PAGE_OFFSET, &err), KM_OK);
