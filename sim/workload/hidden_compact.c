@@ -159,10 +159,10 @@ static void name_targets(struct compact_scan *s)
 
 static void close_group(struct compact_scan *s)
 {
-    struct km_compact_group *g = &s->h->group[s->h->nr_groups - 1];
-
     if (!s->open)
         return;
+    struct km_compact_group *g = &s->h->group[s->h->nr_groups - 1];
+
     s->open = false;
     add_single_pages(s, g->wanted, g->index);
     for (size_t i = 0; i < s->nr_found; i++) {

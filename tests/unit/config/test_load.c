@@ -148,6 +148,7 @@ static void without_effect(void **state)
     (void)state;
     good(&cfg, "report: {vcd: true, trace_out: off}\n");
     assert_string_equal(log_text, "");
+    km_config_release(&cfg);
     good(&cfg, "report: {vcd: true, dram_commands: on}\ntiming: off\n");
     assert_string_equal(log_text, "t.yaml:1:15: warning: report: vcd has no effect with timing: off\n"
                                   "t.yaml:1:36: warning: report: dram_commands has no effect with timing: off\n");
