@@ -78,8 +78,8 @@ static void scan_block(struct km_compact_run *run, struct km_os *os, struct km_c
 
         run->c->stats.free_scanned++;
         km_exec(cpu, &site_scan, 14);
-        if (compound) {
-            pfn += (1u << compound) - 1;
+        if (compound) { /* read without a reference: another CPU may be taking the block apart */
+            pfn += compound < KM_NR_ORDERS ? (1u << compound) - 1 : 0;
             continue;
         }
         if (!is_free(os, cpu, pfn, &order))
